@@ -1,0 +1,65 @@
+# `make help` lists what there is. Servers and settings: .env.example.
+PYTHON ?= python3
+DUMP ?=
+SCALE ?= 1
+SEED ?= 1
+DAYS ?= 1
+TARGET ?= local
+BIN := .venv/bin
+SANDBOX := $(BIN)/python -m sandbox
+WITH_SERVERS := $(SANDBOX) exec --
+export DBT_PROFILES_DIR := profiles
+export DBT_TARGET := $(TARGET)
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
+
+setup: .venv/installed ## the virtual environment, with hash-pinned packages
+.venv/installed: requirements.txt requirements-uv.txt
+	@$(PYTHON) -m sandbox.prerequisites
+	@$(PYTHON) -m venv .venv || { echo "error: this Python has no venv module; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	@echo "Installing the Python packages ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.txt \
+		|| $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@touch $@
+
+demo: setup ## everything, from servers to docs; DUMP=file.sql loads a dump, SCALE=100 generates more
+	@$(SANDBOX) demo $(if $(DUMP),--dump $(DUMP)) --scale $(SCALE) --seed $(SEED)
+
+up: setup ## start the sandbox's servers (those the environment does not name)
+	@$(SANDBOX) up
+down: setup ## stop them
+	@$(SANDBOX) down
+trade: setup ## play days of trade on the sandbox's source; DAYS=3 SEED=7
+	@$(SANDBOX) trade --days $(DAYS) --seed $(SEED)
+psql: setup ## a shell on the warehouse
+	@$(WITH_SERVERS) $(BIN)/python -m sandbox.psql
+run: setup ## land, then dbt build: what a scheduler calls
+	@$(WITH_SERVERS) $(BIN)/python -m ingestion
+	@$(WITH_SERVERS) $(BIN)/dbt build
+docs: setup ## the docs, one page that opens from disk
+	@$(SANDBOX) docs
+
+lint: setup ## SQL in both dialects, Python style and types
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/sqlfluff lint --dialect postgres --processes 2 models tests/singular
+	@$(BIN)/sqlfluff lint --dialect redshift --processes 2 --rules capitalisation.keywords models tests/singular
+	@$(BIN)/dbt --quiet parse --no-partial-parse --warn-error --target redshift --target-path target/parse
+test: setup ## the tests a person runs
+	@$(BIN)/pytest
+test-hazards: setup ## a hostile MySQL schema, value by value
+	@$(BIN)/pytest tests/hazards
+test-faults: setup ## kill -9 at every step, then one plain rerun
+	@$(BIN)/pytest tests/faults
+bench: setup ## the landing against a raw copy and stock dlt
+	@$(BIN)/python -m benchmarks.landing
+
+clean: ## remove everything the project made
+	@test ! -d .sandbox || test ! -x $(BIN)/python || $(SANDBOX) clean
+	@rm -rf .venv .sandbox target logs docs/site reports .pytest_cache .mypy_cache .ruff_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: help setup demo up down trade psql run docs lint test test-hazards test-faults bench clean

@@ -1,0 +1,137 @@
+"""The sandbox's command line: ``python -m sandbox --help``."""
+
+import argparse
+import datetime
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import psycopg2
+import pymysql
+
+from sandbox import demo, home, mysql, postgres, source
+from sandbox.trade import trade
+
+SERVERS = {"MYSQL_HOST": mysql, "PGHOST": postgres}
+
+
+def up() -> dict[str, str]:
+    """Start what the environment does not name; writes ``.sandbox/env`` and returns all settings."""
+    given = home.given()
+    with home.locked():
+        own: dict[str, str] = {}
+        for host, server in SERVERS.items():
+            if not given.get(host):
+                own |= server.start()
+        home.write_private(home.ENV_FILE, "".join(f"{key}={value}\n" for key, value in own.items()))
+    return home.environment()
+
+
+def down() -> None:
+    with home.locked():
+        stopped = [server.NAME for server in SERVERS.values() if server.stop()]
+    print(f"Stopped: {', '.join(stopped) or 'nothing was running'}.")
+
+
+def clean() -> None:
+    """Stop the servers and remove all the sandbox made."""
+    if home.SANDBOX.exists():
+        down()
+        if home.servers_home() != home.SANDBOX:
+            shutil.rmtree(home.servers_home(), ignore_errors=True)
+        shutil.rmtree(home.SANDBOX)
+
+
+def load(dump: Path | None, scale: float, seed: int) -> bool:
+    """Fill the private source; with a new source the embedded warehouse starts anew. False: nothing to do."""
+    up()
+    given = home.given()
+    if given.get("MYSQL_HOST"):
+        print(f"The source is {given['MYSQL_HOST']}, not the sandbox: it is read as it is, nothing is loaded.")
+        return False
+    with home.locked():
+        empty_warehouse = (lambda: None) if given.get("PGHOST") else postgres.reset
+        return source.ensure(dump, scale, seed, empty_warehouse)
+
+
+def play(days: int, seed: int, first: datetime.date | None) -> None:
+    """Trade on the private source for some days in a row and print what each changed."""
+    settings = up()
+    if home.given().get("MYSQL_HOST"):
+        raise home.SandboxError("MYSQL_HOST names a server of yours; trade is played on the sandbox's only.")
+    as_of = settings.get("AS_OF", "")
+    start = first or (datetime.date.fromisoformat(as_of[:10]) if as_of else datetime.date.today())
+    with home.locked(), mysql.connect(home.read_state()[mysql.NAME], mysql.DATABASE) as connection:
+        for number in range(days):
+            day = start + datetime.timedelta(days=number)
+            for table, counts in trade(connection, day, seed).items():
+                done = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
+                if done:
+                    print(f"{day} {table:<14} {done}")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    commands.add_parser("up", help="start the servers the environment does not name")
+    commands.add_parser("down", help="stop them")
+    commands.add_parser("clean", help="stop them and remove their data")
+    for name, what in (
+        ("load", "fill the private source with a dump or generated data"),
+        ("demo", "load, land, build, document, and print the first answers"),
+    ):
+        loader = commands.add_parser(name, help=what)
+        loader.add_argument("--dump", type=Path, help="an SQL dump (default: generate)")
+        loader.add_argument(
+            "--scale", type=float, default=1, help="size of generated data; 1 is about 3,000 order lines"
+        )
+        loader.add_argument("--seed", type=int, default=1, help="same seed, same data")
+    commands.add_parser("docs", help="write the dbt docs as one page")
+    trader = commands.add_parser("trade", help="play days of trade on the private source")
+    trader.add_argument("--days", type=int, default=1)
+    trader.add_argument("--seed", type=int, default=1)
+    trader.add_argument(
+        "--from", dest="first", type=datetime.date.fromisoformat, help="first day (default: AS_OF, else today)"
+    )
+    runner = commands.add_parser("exec", help="run a command with the servers up and their variables set")
+    runner.add_argument("words", nargs=argparse.REMAINDER, metavar="-- command")
+    options = parser.parse_args(arguments)
+
+    if options.command == "up":
+        up()
+        print(f"Up. Settings are in {home.ENV_FILE.relative_to(home.PROJECT)}.")
+    elif options.command == "down":
+        down()
+    elif options.command == "clean":
+        clean()
+    elif options.command == "load":
+        replaced = load(options.dump, options.scale, options.seed)
+        print("Source loaded." if replaced else "Source left as it is.")
+    elif options.command == "demo":
+        return demo.run(lambda: load(options.dump, options.scale, options.seed), home.environment)
+    elif options.command == "docs":
+        return demo.docs(up())
+    elif options.command == "trade":
+        play(options.days, options.seed, options.first)
+    else:
+        words = options.words[1:] if options.words[:1] == ["--"] else options.words
+        if not words:
+            parser.error("exec needs a command")
+        settings = up()
+        os.execvpe(words[0], words, settings)
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except home.SandboxError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+    except (pymysql.Error, psycopg2.Error) as error:
+        print(
+            f"error: the sandbox's own server failed: {type(error).__name__}. See .sandbox/*/server.log.",
+            file=sys.stderr,
+        )
+        sys.exit(1)

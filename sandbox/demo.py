@@ -1,0 +1,123 @@
+"""From nothing to a star schema: servers, data, landing, dbt build, docs, and the first answers."""
+
+import functools
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+
+from sandbox import home
+
+DOCS = Path("docs/site/index.html")
+DOCS_COMMAND = ["docs", "generate", "--static"]
+_QUESTIONS = {
+    "Sales by product line": """
+        select p.product_line, sum(f.gross_sales_amount), sum(f.net_sales_amount), sum(f.quantity_ordered)
+        from marts.fct_order_lines f left join marts.dim_products p on p.product_key = f.product_key
+        group by 1 order by 2 desc""",
+    "Sales by country of the customer": """
+        select l.country, sum(f.gross_sales_amount), sum(f.net_sales_amount), sum(f.quantity_ordered)
+        from marts.fct_order_lines f left join marts.dim_locations l on l.location_key = f.customer_location_key
+        group by 1 order by 2 desc""",
+}
+
+
+def run(load: Callable[[], bool], settings: Callable[[], dict[str, str]]) -> int:
+    """Run every step, saying how long each took; stops at the first that fails and returns its exit code."""
+    times: list[tuple[str, float]] = []
+
+    def timed(name: str, step: Callable[[], Any]) -> Any:
+        print(f"\n== {name}", flush=True)
+        started = time.monotonic()
+        result = step()
+        times.append((name, time.monotonic() - started))
+        return result
+
+    timed("servers and source data", load)
+    environment = settings()
+    os.environ.update(environment)
+    land = [sys.executable, "-m", "ingestion", "--quiet"]
+    landed = timed("land: python -m ingestion", lambda: subprocess.run(land, cwd=home.PROJECT, check=False).returncode)
+    if landed:
+        return int(landed)
+    dbt = Dbt()
+    for name, command in (("transform and test: dbt build", ["build"]), ("document: make docs", DOCS_COMMAND)):
+        if not timed(name, functools.partial(dbt.run, *command)):
+            print("error: dbt failed; the messages above name the model or test. Rerun: make run", file=sys.stderr)
+            return 1
+    publish_docs()
+    answers()
+    print("\nSeconds: " + ", ".join(f"{name.split(':')[0]} {seconds:.1f}" for name, seconds in times))
+    print(
+        "Where to look next\n"
+        f"  the docs           {DOCS} (opens from disk; start at the overview)\n"
+        "  the warehouse      make psql\n"
+        "  a day of trade     make trade && make run\n"
+        "  your own MySQL     set MYSQL_HOST and the rest as in .env.example, then make run"
+    )
+    return 0
+
+
+class Dbt:
+    """dbt in this process: its start and the parsed project are paid for once."""
+
+    def __init__(self) -> None:
+        os.environ.setdefault("DBT_PROFILES_DIR", "profiles")
+        os.chdir(home.PROJECT)
+        from dbt.cli.main import dbtRunner
+
+        self._finished: Counter[str] = Counter()
+        self._runner = dbtRunner(callbacks=[self._count])
+
+    def run(self, *words: str) -> bool:
+        """Run one dbt command, showing errors and how far it got."""
+        self._finished.clear()
+        result = self._runner.invoke(["--quiet", *words])
+        if self._finished:
+            print("  " + ", ".join(f"{count} {status}" for status, count in self._finished.items()))
+        if result.exception:
+            print(f"error: {result.exception}", file=sys.stderr)
+        return bool(result.success)
+
+    def _count(self, event: Any) -> None:
+        if event.info.name == "NodeFinished":
+            self._finished[str(event.data.node_info.node_status)] += 1
+            if self._finished.total() % 50 == 0:
+                print(f"  {self._finished.total()} models and tests done", flush=True)
+
+
+def publish_docs() -> None:
+    """Put dbt's page where ``make docs`` says it is."""
+    page = home.PROJECT / DOCS
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.write_bytes((home.PROJECT / "target" / "static_index.html").read_bytes())
+    print(f"The docs are in {DOCS}.")
+
+
+def docs(environment: dict[str, str]) -> int:
+    """Write the docs as one page that opens without a server."""
+    os.environ.update(environment)
+    if not Dbt().run(*DOCS_COMMAND):
+        return 1
+    publish_docs()
+    return 0
+
+
+def answers() -> None:
+    """Print the two questions of the README, answered from the marts."""
+    with psycopg2.connect("") as connection, connection.cursor() as cursor:
+        for question, sql in _QUESTIONS.items():
+            cursor.execute(sql)
+            print(f"\n{question:<34}{'gross sales':>16}{'net of cancelled':>18}{'quantity':>12}")
+            total = [0, 0, 0]
+            for name, *numbers in cursor.fetchall():
+                total = [sum(pair) for pair in zip(total, numbers, strict=True)]
+                print(f"  {name:<32}{numbers[0]:>16,.2f}{numbers[1]:>18,.2f}{numbers[2]:>12,}")
+            print(f"  {'all':<32}{total[0]:>16,.2f}{total[1]:>18,.2f}{total[2]:>12,}")
+    connection.close()

@@ -1,0 +1,156 @@
+"""Where the sandbox keeps its files, and as whom its servers run.
+
+Postgres refuses to run as root. Started by root, both servers run as ``nobody``, in a folder that account can
+reach: ``.sandbox/`` where possible, else one under ``/var/tmp``, named after the project's path.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+PROJECT = Path(__file__).resolve().parent.parent
+SANDBOX = Path(os.environ.get("SANDBOX_FOLDER") or PROJECT / ".sandbox").resolve()
+ENV_FILE = SANDBOX / "env"
+_STATE_FILE = SANDBOX / "state.json"
+
+
+class SandboxError(Exception):
+    """What went wrong and what to do about it, in words for the person at the keyboard."""
+
+
+def server_account() -> str | None:
+    """The unprivileged account that servers run as when we are root; None when we are not."""
+    return "nobody" if os.geteuid() == 0 else None
+
+
+def servers_home() -> Path:
+    """The folder of the servers' data, reachable by the account they run as."""
+    if server_account() is None or reachable(SANDBOX):
+        return SANDBOX
+    return Path("/var/tmp") / f"sandbox-{hashlib.sha256(str(SANDBOX).encode()).hexdigest()[:12]}"
+
+
+def reachable(path: Path) -> bool:
+    """Whether any account may pass through ``path`` and every folder above it."""
+    return all(not folder.exists() or folder.stat().st_mode & 0o001 for folder in (path, *path.parents))
+
+
+def make_server_folder(name: str) -> Path:
+    """An empty private folder for one server, owned by the account it runs as."""
+    home = servers_home()
+    home.mkdir(mode=0o755, parents=True, exist_ok=True)
+    if home.stat().st_uid != os.geteuid():
+        raise SandboxError(f"{home} belongs to another user; remove it and try again.")
+    home.chmod(0o755)
+    folder = home / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
+    account = server_account()
+    if account:
+        entry = pwd.getpwnam(account)
+        os.chown(folder, entry.pw_uid, entry.pw_gid)
+    return folder
+
+
+def write_private(path: Path, text: str, *, for_server: bool = False) -> None:
+    """Replace a file with ``text`` in one step; only its owner can read it."""
+    draft = path.with_name(path.name + ".new")
+    draft.unlink(missing_ok=True)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    account = server_account()
+    if for_server and account:
+        os.chown(draft, pwd.getpwnam(account).pw_uid, -1)
+    draft.replace(path)
+
+
+def as_server_account() -> dict[str, Any]:
+    """Arguments for ``subprocess`` that run a command as the servers' account, off the terminal."""
+    account = server_account()
+    options: dict[str, Any] = {"stdin": subprocess.DEVNULL, "start_new_session": True, "umask": 0o077}
+    if account:
+        options |= {"user": account, "group": pwd.getpwnam(account).pw_gid, "extra_groups": []}
+    return options
+
+
+def run_as_server_account(command: Sequence[str | Path], folder: Path, log: Path, what: str) -> None:
+    """Run a server's own tool in ``folder`` to its end, its output going to ``log``.
+
+    Raises:
+        SandboxError: the tool failed. Carries the last lines of the log.
+    """
+    with log.open("ab") as output:
+        result = subprocess.run(command, cwd=folder, stdout=output, stderr=output, check=False, **as_server_account())
+    if result.returncode:
+        raise SandboxError(f"{what} failed (exit {result.returncode}). {log} ends:\n{tail(log)}")
+
+
+def tail(log: Path, lines: int = 8) -> str:
+    return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
+
+
+def free_port(wanted: int | None = None) -> int:
+    """``wanted`` if nothing listens there on the loopback address, else any free port."""
+    for port in (wanted, 0):
+        if port is None:
+            continue
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with contextlib.suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                return int(probe.getsockname()[1])
+    raise SandboxError("No free port on 127.0.0.1.")
+
+
+def read_state() -> dict[str, Any]:
+    """What the sandbox remembers: ports and passwords per server, and which data was loaded."""
+    if not _STATE_FILE.exists():
+        return {}
+    state: dict[str, Any] = json.loads(_STATE_FILE.read_text(encoding="utf-8"))
+    return state
+
+
+def update_state(**changes: Any) -> None:
+    write_private(_STATE_FILE, json.dumps(read_state() | changes, indent=1))
+
+
+@contextlib.contextmanager
+def locked() -> Iterator[None]:
+    """Let one command at a time start, stop or load."""
+    SANDBOX.mkdir(mode=0o755, exist_ok=True)
+    with (SANDBOX / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def parse_env(text: str) -> dict[str, str]:
+    """The ``KEY=value`` lines of a file; values are literal, comments and blank lines are skipped."""
+    pairs = (line.split("=", 1) for line in text.splitlines() if "=" in line and not line.lstrip().startswith("#"))
+    return {key.strip(): value.strip() for key, value in pairs}
+
+
+def given() -> dict[str, str]:
+    """The settings from outside the sandbox: the process environment over ``.env``."""
+    return _read_env(PROJECT / ".env") | {key: value for key, value in os.environ.items() if value}
+
+
+def environment() -> dict[str, str]:
+    """The settings in force. A server that the outside names is taken whole from there."""
+    settings = given()
+    named = tuple(prefix for prefix, host in (("MYSQL_", "MYSQL_HOST"), ("PG", "PGHOST")) if settings.get(host))
+    own = {key: value for key, value in _read_env(ENV_FILE).items() if not key.startswith(named)}
+    return own | settings | {key: value for key, value in own.items() if key.startswith(("MYSQL_", "PG"))}
+
+
+def _read_env(path: Path) -> dict[str, str]:
+    return parse_env(path.read_text(encoding="utf-8")) if path.exists() else {}

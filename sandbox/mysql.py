@@ -1,0 +1,181 @@
+"""The private MySQL-compatible server: MariaDB (or MySQL) found on this machine, with its own data folder."""
+
+import contextlib
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pymysql
+import pymysql.cursors
+
+from sandbox import home
+
+NAME = "mysql"
+DATABASE = "classicmodels"
+_ADMIN = "sandbox_admin"
+_SYSTEM_FOLDERS = "/usr/sbin:/usr/local/sbin:/usr/libexec:/opt/homebrew/bin:/usr/local/bin"
+
+
+def find(*names: str) -> str | None:
+    """The first of these programs on PATH or in the folders where servers are installed."""
+    search = os.environ.get("PATH", "") + ":" + _SYSTEM_FOLDERS
+    return next((path for name in names if (path := shutil.which(name, path=search))), None)
+
+
+def connect(state: dict[str, Any], database: str | None = None) -> "pymysql.Connection[pymysql.cursors.Cursor]":
+    """A connection of the server's administrator; used to load data and to trade."""
+    return pymysql.connect(
+        host="127.0.0.1",
+        port=state["port"],
+        user=_ADMIN,
+        password=state["admin_password"],
+        database=database,
+        local_infile=True,
+        connect_timeout=5,
+        charset="utf8mb4",
+    )
+
+
+def running(state: dict[str, Any] | None) -> bool:
+    """Whether *our* server answers: another on the same port does not know the password."""
+    if not (state and state["port"]):
+        return False
+    try:
+        connect(state).close()
+    except (pymysql.Error, OSError):
+        return False
+    return True
+
+
+def start() -> dict[str, str]:
+    """Start the server if it is not running, creating it the first time; returns the ``MYSQL_*`` variables."""
+    state = home.read_state().get(NAME)
+    folder = home.servers_home() / NAME
+    if not (state and (folder / "data" / "mysql").exists()):
+        state = _create()
+    if not running(state):
+        state = state | {"port": home.free_port(state["port"])}
+        home.update_state(mysql=state)
+        _launch(folder, state)
+    return {
+        "MYSQL_HOST": "127.0.0.1",
+        "MYSQL_PORT": str(state["port"]),
+        "MYSQL_USER": "ingest",
+        "MYSQL_PASSWORD": state["password"],
+        "MYSQL_DATABASE": DATABASE,
+    }
+
+
+def stop() -> bool:
+    """Stop the server; False if it was not running."""
+    state = home.read_state().get(NAME)
+    if not running(state):
+        return False
+    assert state is not None
+    connection = connect(state)
+    with connection.cursor() as cursor:
+        cursor.execute("select @@pid_file")
+        row = cursor.fetchone()
+        pid = int((home.servers_home() / NAME / "data" / Path(str(row[0])).name).read_text()) if row else 0
+        cursor.execute("shutdown")
+    connection.close()
+    for _ in range(300):
+        if not _alive(pid):
+            return True
+        time.sleep(0.1)
+    os.kill(pid, signal.SIGKILL)
+    return True
+
+
+def _alive(pid: int) -> bool:
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)  # when this very process started it, or it would stay as a zombie
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _server() -> str:
+    server = find("mariadbd", "mysqld")
+    if server is None:
+        raise home.SandboxError("No MySQL-compatible server found; run `make setup`, or set MYSQL_HOST.")
+    return server
+
+
+def _is_mariadb(server: str) -> bool:
+    version = subprocess.run([server, "--no-defaults", "--version"], capture_output=True, text=True, check=False)
+    return "mariadb" in version.stdout.lower()
+
+
+def _create() -> dict[str, Any]:
+    server = _server()
+    folder = home.make_server_folder(NAME)
+    state = {"port": None, "admin_password": secrets.token_hex(16), "password": secrets.token_hex(16)}
+    if _is_mariadb(server):
+        install = find("mariadb-install-db", "mysql_install_db")
+        if install is None:
+            raise home.SandboxError(f"{server} is there but mariadb-install-db is not; reinstall the server package.")
+        command = [install, "--no-defaults", f"--datadir={folder / 'data'}", "--skip-test-db", "--skip-name-resolve"]
+        command += ["--auth-root-authentication-method=normal"]
+    else:
+        command = [server, "--no-defaults", "--initialize-insecure", f"--datadir={folder / 'data'}"]
+    home.run_as_server_account(command, folder, folder / "install.log", "Creating the MySQL server")
+    # Read by the server before it accepts the first connection, so no account is ever open.
+    accounts = [
+        "drop user if exists ''@'localhost', 'root'@'localhost', ''@'%', 'root'@'%'",
+        f"create database if not exists {DATABASE}",
+        f"create user if not exists '{_ADMIN}'@'127.0.0.1' identified by '{state['admin_password']}'",
+        f"grant all on *.* to '{_ADMIN}'@'127.0.0.1' with grant option",
+        f"create user if not exists 'ingest'@'127.0.0.1' identified by '{state['password']}'",
+        f"grant select on {DATABASE}.* to 'ingest'@'127.0.0.1'",
+    ]
+    home.write_private(folder / "accounts.sql", ";\n".join(accounts) + ";\n", for_server=True)
+    home.update_state(mysql=state, source=None)
+    return state
+
+
+def _launch(folder: Path, state: dict[str, Any]) -> None:
+    server = _server()
+    command = [
+        server,
+        "--no-defaults",
+        f"--datadir={folder / 'data'}",
+        "--socket=server.sock",  # relative to the data folder: a socket's path has a short limit
+        f"--pid-file={folder / 'data' / 'server.pid'}",
+        f"--port={state['port']}",
+        "--bind-address=127.0.0.1",
+        "--skip-name-resolve",
+        f"--init-file={folder / 'accounts.sql'}",
+        "--local-infile=1",
+        "--character-set-server=utf8mb4",
+        "--max-allowed-packet=256M",
+        "--innodb-buffer-pool-size=512M",
+        "--innodb-log-file-size=512M" if _is_mariadb(server) else "--innodb-redo-log-capacity=512M",
+        "--innodb-flush-log-at-trx-commit=2",
+        # change capture needs these later
+        "--server-id=1",
+        "--log-bin=binlog",
+        "--binlog-format=ROW",
+        "--binlog-row-image=FULL",
+        "--binlog-row-metadata=FULL",
+        "--max-binlog-size=256M",
+        "--expire-logs-days=1" if _is_mariadb(server) else "--binlog-expire-logs-seconds=86400",
+    ]
+    log = folder / "server.log"
+    with log.open("ab") as output:
+        process = subprocess.Popen(command, cwd=folder, stdout=output, stderr=output, **home.as_server_account())
+    for _ in range(600):
+        if running(state):
+            return
+        if process.poll() is not None:
+            break
+        time.sleep(0.1)
+    process.terminate()
+    raise home.SandboxError(f"MySQL did not start. {log} ends:\n{home.tail(log)}")

