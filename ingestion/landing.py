@@ -1,0 +1,401 @@
+"""One landing: snapshot -> stage -> verify -> publish."""
+
+import dataclasses
+import datetime
+import hashlib
+import logging
+import queue
+import shutil
+import threading
+import time
+import uuid
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import psycopg2
+
+from ingestion import drift
+from ingestion.drift import Verdict
+from ingestion.plan import Table, plan_table, plan_tables
+from ingestion.settings import Settings, SettingsError
+from ingestion.source import Source, TableUnreadable, Totals, select_list
+from ingestion.stage import Chunk, Stage
+from ingestion.warehouse import Change, State, Warehouse
+
+CHUNK_ROWS = 250_000
+"""Rows of one file. Files are loaded while MySQL sends the next."""
+
+log = logging.getLogger("ingestion")
+
+
+@dataclasses.dataclass
+class TableReport:
+    """What a landing did with one table."""
+
+    source_table: str
+    table: str | None = None
+    status: str = "failed"
+    """``landed``, ``unchanged`` (the source's rows are the same, byte for byte, as last time) or ``failed``."""
+    reason: str = ""
+    rows: int = 0
+    """Rows MySQL sent."""
+    checksum: int = 0
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+    cast_exceptions: int = 0
+    notes: list[str] = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass
+class Report:
+    """What a landing did; ``status`` is ``ok``, or ``failed`` when at least one table did not land."""
+
+    run_id: str
+    loaded_at: str
+    source_database: str
+    raw_schema: str
+    status: str = "ok"
+    seconds: float = 0.0
+    tables: list[TableReport] = dataclasses.field(default_factory=list)
+
+
+def land(settings: Settings) -> Report:
+    """Land every table the settings ask for and return what was read and written.
+
+    Raises:
+        SourceUnavailable: MySQL cannot be reached or went away. What was published before is untouched.
+        WarehouseUnavailable, StageUnavailable: the same for the warehouse.
+        AnotherLanding: one into the same schema is running.
+        SettingsError: ``AS_OF`` lies before the last landing.
+    """
+    warehouse = Warehouse(settings)
+    try:
+        return _Landing(settings, warehouse).run()
+    finally:
+        shutil.rmtree(settings.work_folder, ignore_errors=True)
+        warehouse.close()
+
+
+class _Landing:
+    def __init__(self, settings: Settings, warehouse: Warehouse):
+        self.settings = settings
+        self.warehouse = warehouse
+        self.started_at = datetime.datetime.now(datetime.timezone.utc)
+        self.clock = time.monotonic()
+        self.reports: dict[str, TableReport] = {}
+        self.totals: dict[Table, Totals] = {}
+        self.digests: dict[Table, list[str]] = {}
+        self.verdicts: dict[str, Verdict] = {}
+        self.partial: dict[Table, bool] = {}
+        self.load_ids: dict[str, list[str]] = {}
+        self.extracted: queue.Queue[Chunk | BaseException | None] = queue.Queue()
+        self.stopped = threading.Event()
+
+    def run(self) -> Report:
+        shutil.rmtree(self.settings.work_folder, ignore_errors=True)
+        self.settings.work_folder.mkdir(mode=0o700, parents=True)
+        self.warehouse.prepare()
+        self.loaded_at = self._loaded_at()
+        self.states = self.warehouse.states()
+        self.source = Source(self.settings)
+        try:
+            tables = self._plan()
+            self._stage(tables)
+        finally:
+            self.stopped.set()
+            self.source.close()
+        staged = [table for table in self.totals if self._report(table).status != "failed"]
+        changed = [table for table in staged if self._report(table).status != "unchanged" and self._verified(table)]
+        unchanged = [table for table in staged if self._report(table).status == "unchanged"]
+        report = self._publish(changed, unchanged)
+        self.warehouse.drop_staging()
+        return report
+
+    def _loaded_at(self) -> datetime.datetime:
+        """The clock of this landing: later than the last landing's, so that a row's time tells which one changed it."""
+        last = self.warehouse.last_loaded_at()
+        now = self.settings.as_of or self.started_at
+        if last and now < last and self.settings.as_of:
+            raise SettingsError(f"AS_OF={now.isoformat()} is before the last landing, {last.isoformat()}.")
+        return max(now, last + datetime.timedelta(microseconds=1)) if last else now
+
+    def _plan(self) -> list[Table]:
+        """What to read, once the drift of the schema is judged."""
+        found = self.source.tables()
+        plans, refused = plan_tables(self.source, found, self.settings)
+        for name, reason in refused.items():
+            self.reports[name] = TableReport(name, reason=reason)
+        known = self.warehouse.known_columns()
+        self._judge_vanished(known, {table.name for table in found})
+        accepted = []
+        for table in plans:
+            verdict = self.verdicts[table.name] = drift.judge(table, known.get(table.name, []))
+            report = self.reports[table.source.name] = TableReport(table.source.name, table.name)
+            report.notes += verdict.notes
+            if not table.source.transactional:
+                report.notes.append("its engine has no snapshots: read as it was when its turn came")
+            if verdict.breaking and not self.settings.accept_drift:
+                report.reason = (
+                    "its definition changed: " + "; ".join(verdict.breaking) + ". The last good rows are untouched."
+                    " To rebuild the raw table as the source is now, run with --accept-drift."
+                )
+                continue
+            report.notes += verdict.breaking
+            accepted.append(table)
+        return accepted
+
+    def _judge_vanished(self, known: dict[str, list[drift.KnownColumn]], present: set[str]) -> None:
+        wanted = {name: columns for name, columns in known.items() if self.settings.wants(columns[0].source_table)}
+        for source_table, reason in drift.vanished(wanted, present).items():
+            report = self.reports[source_table] = TableReport(source_table)
+            if self.settings.accept_drift:
+                name = next(name for name, columns in known.items() if columns[0].source_table == source_table)
+                self.warehouse.forget(name)
+                report.status, report.notes = "landed", [f"{reason}: its raw rows stay, and are not followed any more"]
+            else:
+                report.reason = f"{reason}. The last good rows are untouched; to stop following it: --accept-drift."
+
+    # from MySQL to the staging schema
+
+    def _stage(self, tables: list[Table]) -> None:
+        """Read in one thread while dlt loads, in this one, whatever files are finished."""
+        reader = threading.Thread(target=self._extract, args=(tables,), daemon=True)
+        reader.start()
+        stage: Stage | None = None
+        try:
+            while True:
+                batch = [self.extracted.get()]
+                while not self.extracted.empty():
+                    batch.append(self.extracted.get())
+                for item in batch:
+                    if isinstance(item, BaseException):
+                        raise item
+                chunks = [item for item in batch if isinstance(item, tuple)]
+                if chunks:
+                    stage = stage or Stage(self.settings)
+                    self._load(stage, chunks)
+                if batch[-1] is None:
+                    return
+        finally:
+            self.stopped.set()
+            reader.join()
+
+    def _load(self, stage: Stage, chunks: list[Chunk]) -> None:
+        load_id, failed = stage.copy(chunks)
+        for table, _, _ in chunks:
+            report = self._report(table)
+            ids = self.load_ids.setdefault(table.name, [])
+            ids += [] if load_id in ids else [load_id]
+            if table.staged_name in failed:
+                report.status, report.reason = "failed", failed[table.staged_name]
+
+    def _extract(self, tables: list[Table]) -> None:
+        """The reading thread: hands over files, then None; or what went wrong."""
+        try:
+            for table in tables:
+                try:
+                    self._extract_table(table)
+                except TableUnreadable as error:
+                    self._report(table).reason = f"it could not be read: {error}"
+                if self.stopped.is_set():
+                    return
+            self.extracted.put(None)
+        except BaseException as error:  # handed to the main thread, which raises it
+            self.extracted.put(error)
+
+    def _extract_table(self, table: Table) -> None:
+        started = time.monotonic()
+        reading = _Reading(self, table)
+        if not reading.run():  # a NUL among its texts: once more, with every text checked
+            table = plan_table(self.source, table.source, table.name, self.settings, may_hold_nul=True)
+            reading = _Reading(self, table)
+            reading.run()
+        report = self._report(table)
+        self.totals[table], self.digests[table] = reading.totals, reading.digests
+        report.rows, report.checksum = reading.totals.rows, reading.totals.checksum
+        report.status = "unchanged" if reading.unchanged else "staged"
+        self.partial[table] = reading.partial
+        log.info("read %-30s %12s rows %7.1f s", table.source.name, f"{report.rows:,}", time.monotonic() - started)
+
+    # verify, publish
+
+    def _verified(self, table: Table) -> bool:
+        """Whether what arrived is what MySQL sent."""
+        report, sent, arrived = self._report(table), self.totals[table], self.warehouse.staged_totals(table)
+        if sent != arrived:
+            report.status = "failed"
+            report.reason = (
+                f"MySQL sent {sent.rows} rows with checksum {sent.checksum}, {arrived.rows} rows with checksum"
+                f" {arrived.checksum} arrived. The last good rows are untouched; run again."
+            )
+        elif self.settings.strict and (exceptions := self.warehouse.staged_exceptions(table)):
+            report.status = "failed"
+            report.reason = f"{exceptions} rows hold a value that their warehouse type cannot, and --strict was asked for"
+        return report.status != "failed"
+
+    def _publish(self, changed: list[Table], unchanged: list[Table]) -> Report:
+        """Everything that is verified becomes visible at one moment, together with its records."""
+        warehouse, run_id = self.warehouse, str(uuid.uuid4())
+        warehouse.begin()
+        for table in changed:
+            report = self._report(table)
+            try:
+                with warehouse.savepoint():
+                    verdict = self.verdicts[table.name]
+                    change = warehouse.publish(table, verdict, run_id, self.loaded_at, self.partial[table])
+                    self._record(table, run_id, change)
+                    warehouse.record_columns(table)
+            except psycopg2.Error as error:
+                report.status = "failed"
+                report.reason = f"it could not be published (SQLSTATE {error.pgcode}). The last good rows are untouched."
+                continue
+            report.status = "landed"
+            report.inserted, report.updated, report.deleted = change.inserted, change.updated, change.deleted
+            report.notes += [change.note] if change.note else []
+        for table in unchanged:
+            self._record(table, run_id, Change(0, 0, 0))
+        warehouse.record_run(run_id, self.started_at, self.loaded_at)
+        warehouse.commit()
+        for table in changed:
+            if self._report(table).status == "landed":
+                warehouse.analyze(table)
+        failed = any(report.status == "failed" for report in self.reports.values())
+        return Report(
+            run_id=run_id,
+            loaded_at=self.loaded_at.isoformat(),
+            source_database=self.settings.database,
+            raw_schema=self.settings.raw_schema,
+            status="failed" if failed else "ok",
+            seconds=round(time.monotonic() - self.clock, 3),
+            tables=sorted(self.reports.values(), key=lambda report: report.source_table),
+        )
+
+    def _record(self, table: Table, run_id: str, change: Change) -> None:
+        report = self._report(table)
+        report.cast_exceptions = self.warehouse.exceptions(table)
+        load_ids = ",".join(self.load_ids.get(table.name, []))
+        self.warehouse.record_table(
+            run_id, table, change, self.totals[table], report.cast_exceptions, load_ids, self.loaded_at
+        )
+        if self.partial[table]:
+            return
+        self.warehouse.record_state(table, State(self.totals[table].rows, self.digests[table], self.loaded_at))
+
+    def _report(self, table: Table) -> TableReport:
+        return self.reports[table.source.name]
+
+
+class _Reading:
+    """Reads one table into files of ``CHUNK_ROWS`` rows and hands them over to be loaded.
+
+    A file whose digest is the same as last time, like all files before it, is held back: if that holds to the end,
+    nothing has changed and nothing is loaded.
+    """
+
+    def __init__(self, landing: _Landing, table: Table):
+        self.landing = landing
+        self.table = table
+        state, verdict = landing.states.get(table.name), landing.verdicts[table.name]
+        settled = not (verdict.is_new or verdict.added or verdict.widened or verdict.breaking)
+        compared = state if settled and not landing.settings.full_compare else None
+        condition = self._newer_rows(compared) if compared and table.change_column else None
+        self.partial = condition is not None
+        self.state = None if self.partial else compared
+        line = table.line(landing.warehouse.mysql_checksum)
+        self.select = select_list(landing.settings.database, table.source.name, line, condition)
+        self.totals = Totals(0, 0)
+        self.digests: list[str] = []
+        self.unchanged = False
+        self._held: list[Chunk] = []
+        self._same = self.state is not None
+        self._staged = False
+
+    def run(self) -> bool:
+        """Read to the end; False if a text holds a NUL that nobody looked for."""
+        source, limit, clean = self.landing.source, CHUNK_ROWS, True
+        source.reset_totals()
+        file = _File(self)
+        for rows in source.stream(self.select):
+            while rows and clean and not self.landing.stopped.is_set():
+                now, rows = rows[: limit - file.rows], rows[limit - file.rows :]
+                clean = file.write(now)
+                if file.rows == limit:
+                    self._finish(file)
+                    file = _File(self)
+        self._finish(file)
+        if not clean:
+            return False
+        self.totals = source.totals()
+        counted = self._raw_rows_are_there()
+        self.unchanged = self._same and self.state is not None and self.digests == self.state.digests and counted
+        if self.unchanged:
+            for _, path, _ in self._held:
+                path.unlink()
+        else:
+            self._hand_over()
+        return True
+
+    def _finish(self, file: "_File") -> None:
+        digest = file.close()
+        self.digests.append(digest)
+        if file.rows:
+            self._held.append((self.table, file.path, file.rows))
+        number = len(self.digests)
+        self._same = self._same and self.state is not None and self.state.digests[number - 1 : number] == [digest]
+        if not self._same:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        if not self._staged:
+            self.landing.warehouse.create_staged(self.table)
+            self._staged = True
+        for chunk in self._held:
+            self.landing.extracted.put(chunk)
+        self._held.clear()
+
+    def _raw_rows_are_there(self) -> bool:
+        """Whether nobody took rows out of the raw table, or put some in, behind the landing's back."""
+        if not (self._same and self.state):
+            return False
+        return self.landing.warehouse.row_count(self.table) == self.state.row_count
+
+    def _newer_rows(self, state: State) -> str | None:
+        """MySQL condition for the rows of an incremental table that may have changed; None to read all."""
+        settings = self.landing.settings
+        if self.landing.loaded_at - state.compared_at >= settings.full_every:
+            return None
+        newest: Any = self.landing.warehouse.newest(self.table)
+        if newest is None or self.table.change_column is None:
+            return None
+        if isinstance(newest, datetime.date):
+            newest = newest - settings.look_back
+        if isinstance(newest, datetime.datetime):
+            newest = newest.replace(tzinfo=None)
+        return f"{self.table.change_column.in_mysql} >= {self.landing.source.literal(str(newest))}"
+
+
+class _File:
+    """One CSV file: a header, then lines as MySQL sent them."""
+
+    def __init__(self, reading: _Reading):
+        self.path: Path = reading.landing.settings.work_folder / f"{uuid.uuid4().hex}.csv"
+        self.rows = 0
+        self._digest = hashlib.sha256(reading.select.encode())
+        self._file: BinaryIO = self.path.open("wb")
+        self._file.write((",".join(reading.table.staged_names) + "\n").encode())
+
+    def write(self, rows: list[bytes]) -> bool:
+        """Append rows; False if one holds a NUL."""
+        rows.append(b"")
+        lines = b"\n".join(rows)
+        self.rows += len(rows) - 1
+        self._digest.update(lines)
+        self._file.write(lines)
+        return b"\0" not in lines
+
+    def close(self) -> str:
+        self._file.close()
+        if not self.rows:
+            self.path.unlink()
+        return self._digest.hexdigest()[:32]

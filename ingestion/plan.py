@@ -1,0 +1,154 @@
+"""Per table: the SELECT that formats its rows, its columns in the warehouse, and the checksum on both sides.
+
+A row travels as one line of CSV. MySQL adds up the CRC32 of the lines as it sends them; the warehouse makes the same
+lines again from what arrived and adds up theirs. Equal counts and sums say that every row arrived as it was sent.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+from ingestion.names import quote, quote_mysql, warehouse_names
+from ingestion.settings import Settings
+from ingestion.source import Source, SourceColumn, SourceTable
+from ingestion.types import NoPolicy, Policy, hashed, policy
+
+EXCEPTIONS = "_exceptions"
+"""Column of a staged row: ``<column number>:<hex of the original>``, one word per value that could not be held."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+    source: SourceColumn
+    name: str
+    policy: Policy
+
+    @property
+    def in_mysql(self) -> str:
+        return quote_mysql(self.source.name)
+
+    @property
+    def quoted(self) -> str:
+        return quote(self.name)
+
+    @property
+    def unfit(self) -> str | None:
+        return self.policy.unfit.replace("{}", self.in_mysql) if self.policy.unfit else None
+
+    def sent(self) -> str:
+        """MySQL expression for the field of the line: empty for NULL, in quotes where it may hold anything."""
+        text = self.policy.sent.replace("{}", self.in_mysql)
+        if self.policy.quoted:
+            text = f"""CONCAT('"', REPLACE({text}, '"', '""'), '"')"""
+        if self.unfit:
+            return f"CASE WHEN {self.in_mysql} IS NULL OR {self.unfit} THEN '' ELSE {text} END"
+        return f"IFNULL({text}, '')" if self.source.nullable else text
+
+    def read_back(self) -> str:
+        """Warehouse expression that makes the field again from a staged row."""
+        text = self.policy.read_back.replace("{}", self.quoted)
+        if self.policy.quoted:
+            text = f"""'"' || replace({text}, '"', '""') || '"'"""
+        return f"coalesce({text}, '')" if self.source.nullable or self.unfit else text
+
+    def published(self, alias: str) -> str:
+        """Warehouse expression for the raw value of a staged row."""
+        value = f"{alias}.{self.quoted}"
+        return f"cast({value} as {self.policy.raw_type})" if self.policy.staged_type else value
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    source: SourceTable
+    name: str
+    columns: tuple[Column, ...]
+    staged_name: str
+    change_column: Column | None = None
+
+    @property
+    def key(self) -> tuple[Column, ...]:
+        """Empty when the source has no key, or one whose columns do not all land."""
+        keyed = sorted((column for column in self.columns if column.source.key_position), key=_key_position)
+        complete = len(keyed) == sum(1 for column in self.source.columns if column.key_position)
+        return tuple(keyed) if complete else ()
+
+    @property
+    def keeps_exceptions(self) -> bool:
+        return any(column.unfit for column in self.columns)
+
+    @property
+    def staged_names(self) -> list[str]:
+        return [column.name for column in self.columns] + ([EXCEPTIONS] if self.keeps_exceptions else [])
+
+    def line(self, checksum: str) -> str:
+        """MySQL expression for a row's line; counts rows and adds up checksums on the way.
+
+        ``checksum`` is MySQL's expression for the checksum of a line ``{}``.
+        """
+        fields = [column.sent() for column in self.columns]
+        if self.keeps_exceptions:
+            originals = [
+                f"IF({column.unfit}, CONCAT('{number}:', HEX({column.policy.original.replace('{}', column.in_mysql)})), NULL)"
+                for number, column in enumerate(self.columns)
+                if column.unfit
+            ]
+            fields.append(f"CONCAT_WS(' ', {', '.join(originals)})")
+        counted = checksum.replace("{}", "@landing_line")
+        return (
+            f"CONCAT(@landing_line := CONCAT_WS(',', {', '.join(fields)}),"
+            f" IF((@landing_rows := @landing_rows + 1) + (@landing_checksum := @landing_checksum + {counted}), '', ''))"
+        )
+
+    def read_back(self) -> str:
+        """Warehouse expression that makes a staged row's line again."""
+        fields = [column.read_back() for column in self.columns]
+        if self.keeps_exceptions:
+            fields.append(f"coalesce({quote(EXCEPTIONS)}, '')")
+        while len(fields) > 1:  # a function takes at most 100 arguments
+            groups = [fields[start : start + 50] for start in range(0, len(fields), 50)]
+            fields = [f"concat_ws(',', {', '.join(group)})" if len(group) > 1 else group[0] for group in groups]
+        return fields[0]
+
+
+def plan_tables(
+    source: Source, tables: Sequence[SourceTable], settings: Settings
+) -> tuple[list[Table], dict[str, str]]:
+    """A plan for each table, and by MySQL name the reason for each that cannot land."""
+    names = warehouse_names(table.name for table in tables)
+    plans, refused = [], {}
+    for table in tables:
+        try:
+            plans.append(plan_table(source, table, names[table.name], settings))
+        except NoPolicy as error:
+            refused[table.name] = str(error)
+    return plans, refused
+
+
+def plan_table(
+    source: Source, table: SourceTable, name: str, settings: Settings, may_hold_nul: bool = False
+) -> Table:
+    """Raises ``NoPolicy`` where a column's type has none, naming the column."""
+    kept = [column for column in table.columns if not settings.leaves_out(table.name, column.name)]
+    if not kept:
+        raise NoPolicy("it has no column to land")
+    names = warehouse_names(column.name for column in kept)
+    columns = []
+    for column in kept:
+        try:
+            how = policy(column.data_type, column.column_type, column.charset, may_hold_nul)
+        except NoPolicy as error:
+            raise NoPolicy(f"column {column.name}: {error}") from None
+        if settings.hashes(table.name, column.name):
+            how = hashed(how, source.literal(settings.hash_key))
+        columns.append(Column(column, names[column.name], how))
+    changed = settings.change_column(table.name)
+    change_column = next((column for column in columns if column.source.name == changed), None)
+    # a second reading must not meet files of the first; no warehouse name has capitals
+    staged_name = f"{name[:59]}_NUL" if may_hold_nul else name
+    plan = Table(table, name, tuple(columns), staged_name, change_column)
+    if changed and not (change_column and plan.key):
+        raise NoPolicy(f"INGEST_INCREMENTAL names {table.name}.{changed}; that takes the column, and a key on the table")
+    return plan
+
+
+def _key_position(column: Column) -> int:
+    return column.source.key_position

@@ -1,0 +1,198 @@
+"""What the environment and the command line ask of a landing."""
+
+import dataclasses
+import datetime
+import fnmatch
+import hashlib
+import os
+import ssl
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ingestion.names import snake_case
+
+_LOCAL = ("127.0.0.1", "localhost", "::1")
+
+
+class SettingsError(Exception):
+    """A setting is missing or cannot be used. Nothing was connected to."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """Patterns are shell patterns (``order*``); columns are given as ``table.column``, in MySQL's names."""
+
+    mysql: dict[str, Any]
+    """Arguments of ``pymysql.connect``."""
+    database: str
+    postgres: dict[str, str]
+    """libpq parameters."""
+    include: tuple[str, ...] = ("*",)
+    exclude: tuple[str, ...] = ()
+    with_views: bool = False
+    left_out_columns: tuple[str, ...] = ()
+    hashed_columns: tuple[str, ...] = ()
+    hash_key: str = ""
+    incremental: tuple[str, ...] = ()
+    look_back: datetime.timedelta = datetime.timedelta(days=1)
+    full_every: datetime.timedelta = datetime.timedelta(days=7)
+    as_of: datetime.datetime | None = None
+    strict: bool = False
+    accept_drift: bool = False
+    full_compare: bool = False
+    rows_per_second: int | None = None
+    statement_timeout: int = 3600
+    """Seconds MySQL may spend on one table."""
+    lock_wait: int = 60
+    """Seconds to wait for another landing to end."""
+    work_folder: Path = Path(tempfile.gettempdir())
+    """Where a landing makes a folder of its own, which only its user can enter."""
+
+    @property
+    def raw_schema(self) -> str:
+        return f"raw_{snake_case(self.database)}"
+
+    @property
+    def staging_schema(self) -> str:
+        """Where rows wait until they are verified; emptied before and after every landing."""
+        return f"landing_{snake_case(self.database)}"
+
+    @property
+    def work_prefix(self) -> str:
+        """What the folders of landings into this schema, by this user, are named; the rest of the name is random."""
+        where = (self.postgres["host"], self.postgres["port"], self.postgres["dbname"], self.raw_schema)
+        return f"landing-{hashlib.sha256('|'.join((*where, str(os.geteuid()))).encode()).hexdigest()[:16]}-"
+
+    def wants(self, table: str) -> bool:
+        return _matches(table, self.include) and not _matches(table, self.exclude)
+
+    def leaves_out(self, table: str, column: str) -> bool:
+        return _matches(f"{table}.{column}", self.left_out_columns)
+
+    def hashes(self, table: str, column: str) -> bool:
+        return _matches(f"{table}.{column}", self.hashed_columns)
+
+    def change_column(self, table: str) -> str | None:
+        """The column that tells which rows of an incremental table are new."""
+        return next((name.split(".", 1)[1] for name in self.incremental if name.split(".", 1)[0] == table), None)
+
+
+def from_environment(environment: Mapping[str, str] = os.environ, **options: Any) -> Settings:
+    """Read ``MYSQL_*``, libpq's ``PG*`` and ``INGEST_*``; ``options`` from the command line go first.
+
+    A secret may be in a file instead: ``MYSQL_PASSWORD_FILE``, ``PGPASSWORD_FILE``, ``INGEST_HASH_KEY_FILE``.
+
+    Raises:
+        SettingsError: names the variable.
+    """
+    read = _Reader(environment)
+    host = read.required("MYSQL_HOST")
+    mysql = {
+        "host": host,
+        "port": read.integer("MYSQL_PORT", 3306),
+        "user": read.required("MYSQL_USER"),
+        "password": read.secret("MYSQL_PASSWORD"),
+        "database": read.required("MYSQL_DATABASE"),
+        "ssl": _tls(host, read),
+    }
+    postgres = {
+        "host": read.required("PGHOST"),
+        "port": str(read.integer("PGPORT", 5432)),
+        "user": read.required("PGUSER"),
+        "password": read.secret("PGPASSWORD"),
+        "dbname": read.required("PGDATABASE"),
+    }
+    if postgres["host"] not in _LOCAL and not postgres["host"].startswith("/"):
+        postgres["sslmode"] = read.text("PGSSLMODE") or "verify-full"
+        postgres["sslrootcert"] = read.text("PGSSLROOTCERT") or "system"
+    values: dict[str, Any] = {
+        "include": read.words("INGEST_TABLES") or ("*",),
+        "exclude": read.words("INGEST_EXCLUDE_TABLES"),
+        "with_views": read.flag("INGEST_VIEWS"),
+        "left_out_columns": read.words("INGEST_EXCLUDE_COLUMNS"),
+        "hashed_columns": read.words("INGEST_HASH_COLUMNS"),
+        "hash_key": read.secret("INGEST_HASH_KEY"),
+        "incremental": read.words("INGEST_INCREMENTAL"),
+        "look_back": datetime.timedelta(seconds=read.integer("INGEST_LOOK_BACK_SECONDS", 86_400)),
+        "full_every": datetime.timedelta(hours=read.integer("INGEST_FULL_EVERY_HOURS", 168)),
+        "as_of": _moment(read.text("AS_OF")),
+        "rows_per_second": read.integer("INGEST_ROWS_PER_SECOND", 0) or None,
+        "statement_timeout": read.integer("INGEST_STATEMENT_TIMEOUT_SECONDS", 3600),
+        "lock_wait": read.integer("INGEST_LOCK_WAIT_SECONDS", 60),
+    }
+    values |= {name: value for name, value in options.items() if value is not None}
+    if values["hashed_columns"] and not values["hash_key"]:
+        raise SettingsError("INGEST_HASH_COLUMNS needs a secret in INGEST_HASH_KEY or INGEST_HASH_KEY_FILE.")
+    for column in (*values["left_out_columns"], *values["hashed_columns"], *values["incremental"]):
+        if not all(column.partition(".")):
+            raise SettingsError(f"{column!r} names no column; write table.column.")
+    work_folder = Path(read.text("INGEST_WORK_FOLDER") or tempfile.gettempdir())
+    return Settings(mysql=mysql, database=mysql["database"], postgres=postgres, work_folder=work_folder, **values)
+
+
+class _Reader:
+    def __init__(self, environment: Mapping[str, str]):
+        self.environment = environment
+
+    def text(self, name: str) -> str:
+        return self.environment.get(name, "").strip()
+
+    def words(self, name: str) -> tuple[str, ...]:
+        return tuple(word.strip() for word in self.text(name).split(",") if word.strip())
+
+    def required(self, name: str) -> str:
+        if not self.text(name):
+            raise SettingsError(f"{name} is not set. See .env.example, or run through `make`, which sets it up.")
+        return self.text(name)
+
+    def flag(self, name: str) -> bool:
+        word = self.text(name).lower()
+        if word not in ("", "0", "1", "false", "true", "no", "yes"):
+            raise SettingsError(f"{name} is either true or false.")
+        return word in ("1", "true", "yes")
+
+    def integer(self, name: str, default: int) -> int:
+        text = self.text(name)
+        if text and not text.isdecimal():
+            raise SettingsError(f"{name} must be a whole number.")
+        return int(text or default)
+
+    def secret(self, name: str) -> str:
+        file = self.text(f"{name}_FILE")
+        if not file:
+            return self.environment.get(name, "")
+        try:
+            return Path(file).read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "it is not text"
+            raise SettingsError(f"{name}_FILE={file}: {reason}.") from None
+
+
+def _tls(host: str, read: _Reader) -> ssl.SSLContext | None:
+    """Verified TLS, unless MySQL is on this machine or ``MYSQL_SSL_MODE=disabled`` says otherwise."""
+    mode = read.text("MYSQL_SSL_MODE") or ("disabled" if host in _LOCAL else "verify")
+    if mode not in ("disabled", "verify"):
+        raise SettingsError("MYSQL_SSL_MODE is either verify or disabled.")
+    if mode == "disabled":
+        return None
+    authority = read.text("MYSQL_SSL_CA") or None
+    try:
+        return ssl.create_default_context(cafile=authority)
+    except OSError as error:
+        raise SettingsError(f"MYSQL_SSL_CA={authority}: {error.strerror}.") from None
+
+
+def _moment(text: str) -> datetime.datetime | None:
+    if not text:
+        return None
+    try:
+        moment = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        raise SettingsError(f"AS_OF={text} is not an ISO date or time, such as 2005-06-01T06:00:00.") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=datetime.timezone.utc)
+
+
+def _matches(name: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)

@@ -1,0 +1,178 @@
+"""dlt copies finished CSV files into the staging schema.
+
+The tables are there before dlt comes: created from the plan, with types and names dlt need not know of. dlt is told
+that no column is nullable, or it would read an empty string as NULL. It hears of no setting but those given here,
+neither from the environment nor from files, and keeps none for the next pipeline of this process.
+"""
+
+import contextlib
+import logging
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+
+from ingestion.plan import Table
+from ingestion.settings import Settings
+from ingestion.warehouse import CONNECTION, explain, is_of_the_server
+
+Chunk = tuple[Table, Path, int]
+"""A table, a CSV file with a header, and the number of its rows."""
+
+_SETTINGS: dict[str, Any] = {
+    "runtime": {
+        "dlthub_telemetry": False,
+        "log_level": "CRITICAL",
+        "intercept_signals": False,  # the landing's own handling of SIGTERM and SIGINT stays in force
+    },
+    "schema": {"naming": "direct"},
+    "load": {
+        "delete_completed_jobs": True,
+        "raise_on_failed_jobs": False,
+        "raise_on_max_retries": 1,  # a landing that failed is run again as a whole
+        "workers": 4,
+    },
+    "restore_from_destination": False,
+    "enable_runtime_trace": False,
+}
+
+
+class StageUnavailable(Exception):
+    """The warehouse could not be loaded. What was published before is untouched."""
+
+
+class Stage:
+    """One dlt pipeline, whose work files live and die with this landing."""
+
+    def __init__(self, settings: Settings, folder: Path):
+        import dlt  # two seconds of imports: done while MySQL already sends rows, and not at all when nothing changed
+        from dlt.common.destination.configuration import CsvFormatConfiguration
+
+        logging.getLogger("dlt").setLevel(logging.CRITICAL + 1)  # its messages quote rows
+        self._dlt = dlt
+        self._settings = settings
+        credentials: dict[str, Any] = {
+            "host": settings.postgres["host"],
+            "port": int(settings.postgres["port"]),
+            "username": settings.postgres["user"],
+            "password": settings.postgres["password"] or "none",  # dlt wants one, even where the server does not
+            "database": settings.postgres["dbname"],
+            "query": CONNECTION | {key: value for key, value in settings.postgres.items() if key.startswith("ssl")},
+        }
+        with self._alone():
+            self._pipeline = dlt.pipeline(
+                pipeline_name="landing",
+                pipelines_dir=str(folder / "dlt"),
+                destination=_destination()(
+                    credentials=credentials,
+                    csv_format=CsvFormatConfiguration(include_header=True),
+                    create_indexes=False,
+                ),
+                dataset_name=settings.staging_schema,
+            )
+
+    def copy(self, chunks: Sequence[Chunk]) -> tuple[str, dict[str, str]]:
+        """Load the files and remove them; returns dlt's load id and, by staged name, why a table failed.
+
+        Raises:
+            StageUnavailable: the warehouse went away, or a disk is full.
+        """
+        try:
+            with self._alone():
+                info = self._pipeline.run(
+                    [self._resource(table, chunks) for table in dict.fromkeys(table for table, _, _ in chunks)],
+                    write_disposition="append",
+                )
+        except Exception as error:  # dlt wraps whatever the driver raised, rows included: only its kind is told
+            raise StageUnavailable(self._explain(error)) from None
+        failed = {
+            job.job_file_info.table_name: (job.failed_message or "").strip().rpartition("Exception: ")[2]
+            for package in info.load_packages
+            for job in package.jobs["failed_jobs"]
+        }
+        for _, path, _ in chunks:
+            path.unlink()
+        shutil.rmtree(Path(self._pipeline.working_dir) / "load" / "loaded", ignore_errors=True)
+        return ",".join(info.loads_ids), failed
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Inside, dlt knows the settings of this module and no others."""
+        from dlt.common.configuration.container import Container
+        from dlt.common.configuration.providers import CustomLoaderDocProvider
+        from dlt.common.configuration.specs.config_providers_context import ConfigProvidersContainer
+        from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
+
+        context = Container()[PluggableRunContext]
+        outside = context.providers
+        context.providers = ConfigProvidersContainer([CustomLoaderDocProvider("landing", lambda: _SETTINGS)])
+        try:
+            yield
+        finally:
+            context.providers = outside
+
+    def _resource(self, table: Table, chunks: Sequence[Chunk]) -> Any:
+        def files() -> Iterator[Any]:
+            for owner, path, rows in chunks:
+                if owner is table:
+                    yield self._dlt.mark.with_file_import(str(path), "csv", rows)
+
+        columns = {name: {"data_type": "text", "nullable": False} for name in table.staged_names}
+        return self._dlt.resource(files, name=table.staged_name, columns=columns)
+
+    def _explain(self, error: BaseException) -> str:
+        chain = list(_causes(error))
+        for cause in chain:
+            if isinstance(cause, psycopg2.Error):
+                return explain(cause, self._settings)
+        for cause in chain:
+            if isinstance(cause, OSError) and cause.strerror:
+                return f"Work folder: {cause.strerror}. Nothing was published; run again."
+        return f"dlt could not load the staging schema ({type(chain[-1]).__name__}). Nothing was published; run again."
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """The error and what led to it, as dlt wraps them: by cause, by context, by argument."""
+    seen: list[BaseException] = []
+    while error is not None and error not in seen:
+        yield error
+        seen.append(error)
+        inner = getattr(error, "dbapi_exception", None) or getattr(error, "client_exception", None)
+        error = inner if isinstance(inner, BaseException) else error.__cause__ or error.__context__
+
+
+def _destination() -> Any:
+    """dlt's Postgres, except that a file the server refuses for what is in it fails its table and no other."""
+    from dlt.common.destination.exceptions import DestinationTerminalException
+    from dlt.destinations import postgres
+    from dlt.destinations.impl.postgres.postgres import PostgresClient, PostgresCsvCopyJob
+
+    class Copy(PostgresCsvCopyJob):  # type: ignore[misc]
+        def run(self) -> None:
+            try:
+                super().run()
+            except psycopg2.Error as error:
+                if is_of_the_server(error):
+                    raise
+                raise DestinationTerminalException(_reason(error)) from None
+
+    class Client(PostgresClient):  # type: ignore[misc]
+        def create_load_job(self, table: Any, file_path: str, load_id: str, restore: bool = False) -> Any:
+            job = super().create_load_job(table, file_path, load_id, restore)
+            return Copy(file_path) if isinstance(job, PostgresCsvCopyJob) else job
+
+    class Destination(postgres):  # type: ignore[misc]
+        destination_type = "dlt.destinations.postgres"
+        client_class = Client
+
+    return Destination
+
+
+def _reason(error: psycopg2.Error) -> str:
+    """Why a file was refused, without the values that the message quotes."""
+    first = re.sub(r'"[^"]*"', '"..."', error.diag.message_primary or "the load failed")
+    column = re.search(r", column ([a-z0-9_]+)", error.diag.context or "")
+    return f"the warehouse refused it: {first}" + (f" (column {column[1]})" if column else "")

@@ -1,0 +1,587 @@
+"""The warehouse: one connection, one landing at a time; what arrived is checked, then published in one transaction."""
+
+import contextlib
+import dataclasses
+import datetime
+import hashlib
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import psycopg2
+import psycopg2.errors
+from psycopg2.extras import execute_values
+
+from ingestion.drift import KnownColumn, Verdict
+from ingestion.names import quote
+from ingestion.plan import EXCEPTIONS, Table
+from ingestion.settings import Settings
+from ingestion.source import Totals
+
+_RECORDS = """
+create table if not exists {raw}._landing_runs (
+    run_id text not null primary key,
+    started_at timestamptz not null,
+    finished_at timestamptz not null,
+    loaded_at timestamptz not null,
+    source_database text not null
+);
+create table if not exists {raw}._landing_tables (
+    run_id text not null,
+    table_name text not null,
+    source_table text not null,
+    row_count bigint not null,
+    checksum numeric,
+    inserted bigint not null,
+    updated bigint not null,
+    deleted bigint not null,
+    cast_exceptions bigint not null,
+    dlt_load_id text,
+    loaded_at timestamptz not null
+);
+create table if not exists {raw}._landing_deletions (
+    table_name text not null,
+    row_key text not null,
+    deleted_at timestamptz not null,
+    run_id text not null
+);
+create table if not exists {raw}._landing_exceptions (
+    table_name text not null,
+    column_name text not null,
+    row_key text not null,
+    original_text text not null,
+    encoding text not null,
+    reason text not null,
+    loaded_at timestamptz not null
+);
+create table if not exists {raw}._landing_columns (
+    table_name text not null,
+    source_table text not null,
+    column_name text not null,
+    source_column text not null,
+    source_type text not null,
+    raw_type text not null,
+    key_position integer not null
+);
+create table if not exists {raw}._landing_state (
+    table_name text not null primary key,
+    row_count bigint not null,
+    digests text[] not null,
+    compared_at timestamptz not null
+);
+comment on table {raw}._landing_runs is
+    'One row per published landing. loaded_at is its clock: the _loaded_at of the rows it changed.';
+comment on table {raw}._landing_tables is
+    'One row per landing and table: what MySQL counted, what was inserted, updated and deleted.';
+comment on table {raw}._landing_deletions is 'One row per raw row that was deleted, with its key as a JSON object.';
+comment on table {raw}._landing_exceptions is
+    'One row per value that is NULL in the raw table because its type cannot hold the original.';
+comment on table {raw}._landing_columns is 'One row per raw column, with the MySQL column it comes from.';
+comment on table {raw}._landing_state is 'One row per raw table: the digests that tell whether the source changed.';
+"""
+
+
+CONNECTION = {"connect_timeout": "10", "keepalives_idle": "30", "keepalives_interval": "10", "keepalives_count": "6"}
+"""libpq parameters: a server that is gone is noticed after a minute and a half, also while nothing is sent."""
+
+
+class WarehouseUnavailable(Exception):
+    """The warehouse cannot be reached, refuses the login, or went away. What was published stays as it is."""
+
+
+class AnotherLanding(Exception):
+    """Another landing into the same schema is running."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Change:
+    """What publication did to one raw table."""
+
+    inserted: int
+    updated: int
+    deleted: int
+    note: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class State:
+    """What is known of a raw table since it was last compared with the source as a whole."""
+
+    row_count: int
+    digests: list[str]
+    compared_at: datetime.datetime
+
+
+class Warehouse:
+    """Used by one landing; holds the lock of the raw schema until it is closed."""
+
+    def __init__(self, settings: Settings):
+        """Connect and take the lock.
+
+        Raises:
+            WarehouseUnavailable: says which server and user, and why.
+            AnotherLanding: one is running and did not end within ``lock_wait`` seconds.
+        """
+        self._settings = settings
+        self.raw, self.staging = quote(settings.raw_schema), quote(settings.staging_schema)
+        self._where = f"Postgres at {settings.postgres['host']}:{settings.postgres['port']}"
+        try:
+            self._connection = psycopg2.connect(
+                **settings.postgres,
+                **CONNECTION,
+                application_name="landing",
+                options="-c timezone=UTC -c datestyle=ISO,YMD -c client_encoding=UTF8 -c extra_float_digits=1",
+            )
+        except psycopg2.Error as error:
+            raise WarehouseUnavailable(explain(error, settings)) from None
+        self._connection.autocommit = True
+        self._cursor = self._connection.cursor()
+        if self._value("show server_encoding") != "UTF8":
+            raise WarehouseUnavailable(f"{self._where}: database {settings.postgres['dbname']} is not encoded in UTF8.")
+        self.version = self._connection.server_version
+        if self.version >= 140000:  # a landing that was killed must not hold the lock until its statement ends
+            self._execute("set client_connection_check_interval = '1s'")
+            self._execute("set idle_session_timeout = 0")  # it waits while the rows are read
+        self._execute("set work_mem = '128MB'")
+        self._execute("set lock_timeout = %s", (f"{max(1, settings.lock_wait)}s",))
+        self._take_lock()
+
+    def close(self) -> None:
+        self._connection.close()
+
+    @property
+    def mysql_checksum(self) -> str:
+        """MySQL's expression for the checksum of a line ``{}``; CRC32 where the warehouse has it too."""
+        return "CRC32({})" if self.version >= 180000 else "CAST(CONV(LEFT(MD5({}), 8), 16, 10) AS UNSIGNED)"
+
+    @property
+    def _checksum(self) -> str:
+        return "crc32(textsend({}))" if self.version >= 180000 else "('x' || left(md5({}), 8))::bit(32)::bigint"
+
+    def prepare(self) -> None:
+        """Make the schemas and records; throw away what an earlier landing left in the staging schema."""
+        self._execute(f"create schema if not exists {self.raw}")
+        self._execute(_RECORDS.replace("{raw}", self.raw))
+        self._execute(f"drop schema if exists {self.staging} cascade")
+        self._execute(f"create schema {self.staging}")
+
+    def drop_staging(self) -> None:
+        self._execute(f"drop schema if exists {self.staging} cascade")
+
+    def known_columns(self) -> dict[str, list[KnownColumn]]:
+        """By warehouse table: its columns as of the last landing that published it."""
+        known: dict[str, list[KnownColumn]] = {}
+        for table, *column in self._rows(
+            "select c.table_name, c.source_table, c.source_column, c.source_type, c.column_name, c.raw_type,"
+            f" c.key_position from {self.raw}._landing_columns c join pg_tables t"
+            " on t.schemaname = %s and t.tablename = c.table_name order by 1",
+            (self._settings.raw_schema,),
+        ):
+            known.setdefault(table, []).append(KnownColumn(*column))
+        return known
+
+    def states(self) -> dict[str, State]:
+        return {
+            table: State(*rest)
+            for table, *rest in self._rows(
+                f"select table_name, row_count, digests, compared_at from {self.raw}._landing_state"
+            )
+        }
+
+    def last_loaded_at(self) -> datetime.datetime | None:
+        moment: datetime.datetime | None = self._value(f"select max(loaded_at) from {self.raw}._landing_runs")
+        return moment
+
+    def row_count(self, table: Table) -> int:
+        return int(self._value(f"select count(*) from {self.raw}.{quote(table.name)}"))
+
+    def newest(self, table: Table) -> datetime.datetime | int | None:
+        """The latest value of an incremental table's change column among the raw rows."""
+        assert table.change_column
+        value: datetime.datetime | int | None = self._value(
+            f"select max({table.change_column.quoted}) from {self.raw}.{quote(table.name)}"
+        )
+        return value
+
+    def create_staged(self, table: Table) -> None:
+        columns = [f"{column.quoted} {column.policy.staging_type}" for column in table.columns]
+        columns += [f"{quote(EXCEPTIONS)} text"] if table.keeps_exceptions else []
+        self._execute(f"drop table if exists {self._staged(table)}")
+        self._execute(f"create table {self._staged(table)} ({', '.join(columns)})")
+
+    def staged_totals(self, table: Table) -> Totals:
+        """Count and checksum of the rows that arrived."""
+        checksum = self._checksum.replace("{}", table.read_back())
+        ((rows, total),) = self._rows(f"select count(*), coalesce(sum({checksum}), 0) from {self._staged(table)}")
+        return Totals(int(rows), int(total))
+
+    def staged_exceptions(self, table: Table) -> int:
+        """How many rows hold a value that their type cannot."""
+        if not table.keeps_exceptions:
+            return 0
+        return int(self._value(f"select count({quote(EXCEPTIONS)}) from {self._staged(table)}"))
+
+    def begin(self) -> None:
+        self._execute("begin isolation level read committed")
+
+    def commit(self) -> None:
+        try:
+            self._execute("commit")
+        except WarehouseUnavailable as error:
+            if self._connection.closed:  # the answer was lost, not necessarily the commit
+                raise WarehouseUnavailable(
+                    f"{self._where}: the connection was lost while the landing was committed: it is published as a whole"
+                    " or not at all. Run again."
+                ) from None
+            raise error
+
+    @contextlib.contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """What happens inside happens as a whole or not at all."""
+        self._execute("savepoint one_table")
+        try:
+            yield
+        except psycopg2.Error:
+            self._execute("rollback to savepoint one_table")
+            raise
+        self._execute("release savepoint one_table")
+
+    def publish(
+        self, table: Table, verdict: Verdict, run_id: str, loaded_at: datetime.datetime, partial: bool
+    ) -> Change:
+        """Make the raw table equal to the staged one, touching only rows that differ.
+
+        ``partial``: the staged rows are those that changed; rows that are not among them stay.
+        """
+        rebuilt = bool(verdict.breaking)
+        note = ""
+        if verdict.is_new or rebuilt:
+            dropped = self._drop_raw(table) if rebuilt else []
+            note = f"dropped with the old table: {', '.join(dropped)}" if dropped else ""
+            self._write_exceptions(table, loaded_at, partial)
+            return self._adopt(table, loaded_at, note)
+        self._alter(table, verdict)
+        self._write_exceptions(table, loaded_at, partial)
+        return self._apply_changes(table, run_id, loaded_at, partial)
+
+    def exceptions(self, table: Table) -> int:
+        """How many values of the raw table are NULL because they could not be held."""
+        return int(
+            self._value(f"select count(*) from {self.raw}._landing_exceptions where table_name = %s", (table.name,))
+        )
+
+    def record_table(
+        self,
+        run_id: str,
+        table: Table,
+        change: Change,
+        totals: Totals,
+        exceptions: int,
+        load_id: str,
+        loaded_at: datetime.datetime,
+    ) -> None:
+        self._execute(
+            f"insert into {self.raw}._landing_tables values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            (run_id, table.name, table.source.name, totals.rows, totals.checksum, change.inserted, change.updated)
+            + (change.deleted, exceptions, load_id or None, loaded_at),
+        )
+
+    def record_columns(self, table: Table) -> None:
+        self._execute(f"delete from {self.raw}._landing_columns where table_name = %s", (table.name,))
+        key = {column.name: number for number, column in enumerate(table.key, 1)}
+        execute_values(
+            self._cursor,
+            f"insert into {self.raw}._landing_columns values %s",
+            [
+                (table.name, table.source.name, column.name, column.source.name, column.source.column_type)
+                + (column.policy.raw_type, key.get(column.name, 0))
+                for column in table.columns
+            ],
+        )
+
+    def record_state(self, table: Table, state: State) -> None:
+        self._execute(f"delete from {self.raw}._landing_state where table_name = %s", (table.name,))
+        self._execute(
+            f"insert into {self.raw}._landing_state values (%s, %s, %s, %s)",
+            (table.name, state.row_count, state.digests, state.compared_at),
+        )
+
+    def record_run(self, run_id: str, started_at: datetime.datetime, loaded_at: datetime.datetime) -> None:
+        self._execute(
+            f"insert into {self.raw}._landing_runs values (%s, %s, clock_timestamp(), %s, %s)",
+            (run_id, started_at, loaded_at, self._settings.database),
+        )
+
+    def forget(self, table_name: str) -> None:
+        """Stop following a table that the source no longer has; its raw rows stay."""
+        for record in ("_landing_columns", "_landing_state"):
+            self._execute(f"delete from {self.raw}.{record} where table_name = %s", (table_name,))
+
+    def analyze(self, table: Table) -> None:
+        self._execute(f"analyze {self._raw(table)}")
+
+    # publication
+
+    def _adopt(self, table: Table, loaded_at: datetime.datetime, note: str) -> Change:
+        """The staged table becomes the raw table: nothing is written twice."""
+        if table.keeps_exceptions:
+            self._execute(f"alter table {self._staged(table)} drop column {quote(EXCEPTIONS)}")
+        casts = [
+            f"alter column {column.quoted} type {column.policy.raw_type} using {column.quoted}::{column.policy.raw_type}"
+            for column in table.columns
+            if column.policy.staged_type
+        ]
+        stamp = f"add column _loaded_at timestamptz not null default '{loaded_at.isoformat()}'"
+        self._execute(f"alter table {self._staged(table)} {', '.join([*casts, stamp])}")
+        self._execute(f"alter table {self._staged(table)} alter column _loaded_at drop default")
+        if table.staged_name != table.name:
+            self._execute(f"alter table {self._staged(table)} rename to {quote(table.name)}")
+        self._execute(f"alter table {self.staging}.{quote(table.name)} set schema {self.raw}")
+        return Change(self.row_count(table), 0, 0, note)
+
+    def _drop_raw(self, table: Table) -> list[str]:
+        """Drop the raw table and the views on it; returns their names."""
+        views = [name for name, *_ in self._dependent_views(table)]
+        self._execute(f"drop table if exists {self._raw(table)} cascade")
+        return views
+
+    def _alter(self, table: Table, verdict: Verdict) -> None:
+        columns = {column.name: column for column in table.columns}
+        steps = [f"add column {quote(name)} {columns[name].policy.raw_type}" for name in verdict.added]
+        if verdict.widened:
+            views = self._dependent_views(table)
+            for name, *_ in reversed(views):
+                self._execute(f"drop view {name}")
+            steps += [f"alter column {quote(name)} type {columns[name].policy.raw_type}" for name in verdict.widened]
+            self._execute(f"alter table {self._raw(table)} {', '.join(steps)}")
+            for name, definition, owner, grants in views:
+                self._execute(f"create view {name} as {definition}")
+                for grantee, privilege in grants or []:
+                    self._execute(f"grant {privilege} on {name} to {grantee}")
+                self._execute(f"alter view {name} owner to {owner}")
+        elif steps:
+            self._execute(f"alter table {self._raw(table)} {', '.join(steps)}")
+
+    def _dependent_views(self, table: Table) -> list[tuple[Any, ...]]:
+        """Views that read the raw table, each after those it reads: name, definition, owner, grants."""
+        return self._rows(
+            """
+            with recursive dependents(oid, depth) as (
+                select %s::regclass::oid, 0
+                union all
+                select w.ev_class, dependents.depth + 1
+                from dependents
+                join pg_depend d on d.refobjid = dependents.oid and d.classid = 'pg_rewrite'::regclass
+                join pg_rewrite w on w.oid = d.objid and w.ev_class <> dependents.oid
+            )
+            select
+                c.oid::regclass::text,
+                pg_get_viewdef(c.oid),
+                quote_ident(pg_get_userbyid(c.relowner)),
+                (select array_agg(array[
+                    case when a.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(a.grantee)) end,
+                    a.privilege_type])
+                 from aclexplode(c.relacl) a where a.grantee <> c.relowner)
+            from (select oid, max(depth) as depth from dependents where depth > 0 group by oid) found
+            join pg_class c on c.oid = found.oid and c.relkind = 'v'
+            order by found.depth
+            """,
+            (f"{self.raw}.{quote(table.name)}",),
+        )
+
+    def _apply_changes(self, table: Table, run_id: str, loaded_at: datetime.datetime, partial: bool) -> Change:
+        raw, staged = self._raw(table), self._staged(table)
+        self._execute(f"create temporary table _changes on commit drop as {self._difference(table, partial)}")
+        self._execute("analyze _changes")
+        names = ", ".join(column.quoted for column in table.columns)
+        values = ", ".join(column.published("s") for column in table.columns)
+        self._execute(
+            f"insert into {self.raw}._landing_deletions select %s, {self._row_key(table, 'r')}, %s, %s"
+            f" from {raw} r join _changes c on c.raw_row = r.ctid where c.staged_row is null",
+            (table.name, loaded_at, run_id),
+        )
+        deleted = self._execute(
+            f"delete from {raw} r using _changes c where c.raw_row = r.ctid and c.staged_row is null"
+        )
+        updated = self._execute(
+            f"update {raw} r set ({names}, _loaded_at) = row({values}, %s) from _changes c join {staged} s"
+            " on s.ctid = c.staged_row where c.raw_row = r.ctid",
+            (loaded_at,),
+        )
+        inserted = self._execute(
+            f"insert into {raw} ({names}, _loaded_at) select {values}, %s from _changes c join {staged} s"
+            " on s.ctid = c.staged_row where c.raw_row is null",
+            (loaded_at,),
+        )
+        self._execute("drop table _changes")
+        return Change(inserted, updated, deleted)
+
+    def _difference(self, table: Table, partial: bool) -> str:
+        """Pairs of row addresses that differ: by key, or by the whole row where there is none."""
+        raw, staged = self._raw(table), self._staged(table)
+        if not table.key or self._has_empty_key(table):
+            kept = self._row_text(table, "r", staged=False), self._row_text(table, "s", staged=True)
+            return f"""
+                select r.address as raw_row, s.address as staged_row from
+                (select ctid as address, row_number() over (partition by line order by ctid) as copy, line
+                 from (select r.ctid, md5({kept[0]}) as line from {raw} r) r) r
+                full join
+                (select ctid as address, row_number() over (partition by line order by ctid) as copy, line
+                 from (select s.ctid, md5({kept[1]}) as line from {staged} s) s) s
+                on r.line = s.line and r.copy = s.copy where r.line is null or s.line is null
+            """
+        pairs = [(f"r.{column.quoted}", column.published("s"), column) for column in table.columns]
+        on = " and ".join(f"{left} = {right}" for left, right, column in pairs if column in table.key)
+        rest = [
+            # as text: minus zero is zero to a float's equality
+            (f"{left}::text", f"{right}::text") if column.policy.staged_type else (left, right)
+            for left, right, column in pairs
+            if column not in table.key
+        ]
+        missing = f"s.{table.key[0].quoted} is null or r.{table.key[0].quoted} is null"
+        if rest:
+            differs = f"({', '.join(left for left, _ in rest)}) is distinct from ({', '.join(right for _, right in rest)})"
+            missing = f"{missing} or {differs}"
+        join = "right" if partial else "full"
+        return (
+            f"select r.ctid as raw_row, s.ctid as staged_row from {raw} r {join} join {staged} s on {on} where {missing}"
+        )
+
+    def _has_empty_key(self, table: Table) -> bool:
+        """Whether a key column is NULL somewhere because its value could not be held."""
+        unsure = [column.quoted for column in table.key if column.unfit]
+        if not unsure:
+            return False
+        empty = " or ".join(f"{name} is null" for name in unsure)
+        return any(
+            self._value(f"select exists (select from {relation} where {empty})")
+            for relation in (self._raw(table), self._staged(table))
+        )
+
+    def _row_text(self, table: Table, alias: str, *, staged: bool) -> str:
+        values = [column.published(alias) if staged else f"{alias}.{column.quoted}" for column in table.columns]
+        lengths = [f"coalesce(length({value}::text) || ':' || {value}::text, '-')" for value in values]
+        return " || ',' || ".join(lengths)
+
+    def _row_key(self, table: Table, alias: str) -> str:
+        """The row's key as a JSON object; without a key, the MD5 of the whole row."""
+        if not table.key:
+            raw_text = self._row_text(table, alias, staged=False)
+            return f"json_build_object('row_md5', md5({raw_text}))::text"
+        pairs = [f"{_literal(column.name)}, {alias}.{column.quoted}" for column in table.key]
+        return f"json_build_object({', '.join(pairs)})::text"
+
+    def _write_exceptions(self, table: Table, loaded_at: datetime.datetime, partial: bool) -> None:
+        """Replace the records of values that could not be held."""
+        name = (table.name,)
+        if not (partial and table.keeps_exceptions):
+            self._execute(f"delete from {self.raw}._landing_exceptions where table_name = %s", name)
+        if not table.keeps_exceptions or not self.staged_exceptions(table):
+            return
+        if table.key:
+            pairs = [f"{_literal(column.name)}, {column.published('s')}" for column in table.key]
+            key = f"json_build_object({', '.join(pairs)})::text"
+        else:
+            key = f"json_build_object('row_md5', md5({self._row_text(table, 's', staged=True)}))::text"
+        if partial:
+            self._execute(
+                f"delete from {self.raw}._landing_exceptions e using {self._staged(table)} s"
+                f" where e.table_name = %s and e.row_key = {key}",
+                name,
+            )
+        columns = [
+            (number, column.name, column.policy.original_is_hex, column.policy.unfit_reason)
+            for number, column in enumerate(table.columns)
+            if column.unfit
+        ]
+        described = ", ".join(
+            f"({number}, {_literal(column)}, {hexed}, {_literal(reason)})" for number, column, hexed, reason in columns
+        )
+        self._execute(
+            f"""
+            insert into {self.raw}._landing_exceptions
+            select %s, d.name, {key},
+                case when d.hexed then lower(split_part(word, ':', 2))
+                     else convert_from(decode(split_part(word, ':', 2), 'hex'), 'UTF8') end,
+                case when d.hexed then 'hex' else 'text' end, d.reason, %s
+            from {self._staged(table)} s
+            cross join lateral regexp_split_to_table(s.{quote(EXCEPTIONS)}, ' ') word
+            join (values {described}) d (number, name, hexed, reason) on d.number = split_part(word, ':', 1)::int
+            """,
+            (table.name, loaded_at),
+        )
+
+    # the connection
+
+    def _raw(self, table: Table) -> str:
+        return f"{self.raw}.{quote(table.name)}"
+
+    def _staged(self, table: Table) -> str:
+        return f"{self.staging}.{quote(table.staged_name)}"
+
+    def _take_lock(self) -> None:
+        number = int.from_bytes(hashlib.sha256(self._settings.raw_schema.encode()).digest()[:8], "big", signed=True)
+        until = time.monotonic() + self._settings.lock_wait
+        while not self._value("select pg_try_advisory_lock(%s)", (number,)):
+            if time.monotonic() > until:
+                raise AnotherLanding(
+                    f"Another landing into {self._settings.raw_schema} is running. Nothing was done; run again when it ended."
+                )
+            time.sleep(0.2)
+
+    def _execute(self, sql: str, values: Iterable[Any] | None = None) -> int:
+        try:
+            self._cursor.execute(sql, tuple(values) if values is not None else None)
+        except psycopg2.Error as error:
+            if is_of_the_server(error):
+                raise WarehouseUnavailable(explain(error, self._settings)) from None
+            raise
+        return int(self._cursor.rowcount)
+
+    def _rows(self, sql: str, values: Iterable[Any] | None = None) -> list[tuple[Any, ...]]:
+        self._execute(sql, values)
+        return list(self._cursor.fetchall())
+
+    def _value(self, sql: str, values: Sequence[Any] | None = None) -> Any:
+        return self._rows(sql, values)[0][0]
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''").replace("%", "%%") + "'"
+
+
+def is_of_the_server(error: psycopg2.Error) -> bool:
+    """Whether the server, its disk, a lock or an administrator stopped a statement, rather than what is in it."""
+    return not error.pgcode or error.pgcode[:2] in ("08", "25", "40", "53", "55", "57", "58", "XX")
+
+
+def explain(error: psycopg2.Error, settings: Settings) -> str:
+    """libpq's error in words without any value of a row, and what to do about it."""
+    message = str(error)
+    user, database = settings.postgres["user"], settings.postgres["dbname"]
+    if "password authentication failed" in message or "no password supplied" in message:
+        reason = f"the login of user '{user}' is refused. Check PGUSER and PGPASSWORD."
+    elif not error.pgcode and "does not exist" in message:
+        reason = f"there is no database '{database}' or user '{user}'. Check PGDATABASE and PGUSER."
+    elif not error.pgcode and ("certificate" in message or "SSL" in message) and "closed" not in message:
+        reason = "no verified TLS connection. Check PGSSLMODE, PGSSLROOTCERT and the host name."
+    elif error.pgcode == "53100" or "File too large" in message or "No space left" in message:
+        reason = "its disk is full. Nothing was published; free space and run again."
+    elif error.pgcode == "55P03":
+        reason = (
+            f"another session holds a lock on a table of {settings.raw_schema} and did not let go within"
+            f" {settings.lock_wait} s (INGEST_LOCK_WAIT_SECONDS). Nothing was published; run again when it ended."
+        )
+    elif error.pgcode == "42501":
+        reason = (
+            f"user '{user}' lacks a right there: it must be able to create schemas in {database} and own what is in"
+            f" {settings.raw_schema}. Nothing was published."
+        )
+    elif error.pgcode and error.pgcode[:3] != "57P":
+        reason = f"it stopped a statement (SQLSTATE {error.pgcode}). Nothing was published; run again."
+    else:
+        reason = (
+            "it cannot be reached or went away. Check PGHOST and PGPORT, and that the server is up. Nothing was"
+            " published; run again."
+        )
+    return f"Postgres at {settings.postgres['host']}:{settings.postgres['port']}: {reason}"
