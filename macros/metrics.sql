@@ -1,0 +1,22 @@
+{#-
+    The metrics, each defined here and nowhere else. The marts metrics_by_* are these expressions over order lines
+    (orders_obt) and over orders (fct_orders), grouped by month, country or product line.
+-#}
+{% macro line_metrics() -%}
+    sum(gross_sales_amount) as gross_sales_amount,
+    sum(net_sales_amount) as net_sales_amount,
+    sum(quantity_ordered) as quantity_ordered,
+    sum(gross_sales_amount) / nullif(sum(quantity_ordered), 0) as average_unit_price,
+    sum(margin_amount) as margin_amount
+{%- endmacro %}
+
+{% macro order_metrics() -%}
+    count(*) as order_count,
+    count(distinct customer_number) as customer_count,
+    avg(cast(days_to_ship as numeric(10, 4))) as average_days_to_ship,
+    avg(cast(case when is_late then 1 when days_to_ship is not null then 0 end as numeric(10, 4))) as late_share
+{%- endmacro %}
+
+{% macro balance_metrics() -%}
+    sum(outstanding_amount) as outstanding_amount
+{%- endmacro %}

@@ -1,0 +1,20 @@
+with snapshot_rows as (
+    select * from {{ ref('snap_customers') }}
+)
+
+select
+    customer_number,
+    customer_name,
+    contact_first_name,
+    contact_last_name,
+    phone,
+    address_line1,
+    address_line2,
+    city,
+    state,
+    postal_code,
+    country,
+    sales_rep_employee_number,
+    credit_limit,
+    {{ version_columns('customer_number') }}
+from snapshot_rows

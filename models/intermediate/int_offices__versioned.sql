@@ -1,0 +1,16 @@
+with snapshot_rows as (
+    select * from {{ ref('snap_offices') }}
+)
+
+select
+    office_code,
+    phone,
+    address_line1,
+    address_line2,
+    city,
+    state,
+    postal_code,
+    country,
+    territory,
+    {{ version_columns('office_code') }}
+from snapshot_rows

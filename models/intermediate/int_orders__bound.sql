@@ -1,0 +1,186 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='delete+insert',
+        unique_key='order_number',
+        on_schema_change='fail',
+    )
+}}
+
+with orders as (
+    select * from {{ ref('stg_classicmodels__orders') }}
+),
+
+order_lines as (
+    select * from {{ ref('stg_classicmodels__order_lines') }}
+),
+
+deletions as (
+    select * from {{ ref('stg_classicmodels__landing_deletions') }}
+    where order_number is not null
+),
+
+customers as (
+    select * from {{ ref('dim_customers') }}
+),
+
+employees as (
+    select * from {{ ref('dim_employees') }}
+),
+
+order_statuses as (
+    select * from {{ ref('dim_order_statuses') }}
+),
+
+{% if is_incremental() -%}
+-- Everything that can move an order since this table was last built.
+changed_orders as (
+    select order_number from orders
+    where _loaded_at > {{ watermark() }}
+    union
+    select order_number from order_lines
+    where _loaded_at > {{ watermark() }}
+    union
+    select order_number from deletions
+    where deleted_at > {{ watermark() }}
+    union
+    -- A customer changed: orders from then on belong to the new version.
+    select orders.order_number
+    from customers
+    inner join orders
+        on
+            customers.customer_number = orders.customer_number
+            and customers.binds_from <= orders.order_date
+    where customers.known_since > {{ watermark() }}
+    union
+    -- A rep changed (another office, another manager): so do the orders of the rep's customers from then on.
+    select orders.order_number
+    from employees
+    inner join customers on employees.employee_number = customers.sales_rep_employee_number
+    inner join orders
+        on
+            customers.customer_number = orders.customer_number
+            and employees.binds_from <= orders.order_date
+    where employees.known_since > {{ watermark() }}
+),
+
+{% endif -%}
+line_totals as (
+    select
+        order_number,
+        count(*) as line_count,
+        sum(quantity_ordered) as quantity_ordered,
+        sum(quantity_ordered * unit_price) as gross_sales_amount,
+        max(_loaded_at) as _loaded_at
+    from order_lines
+    {%- if is_incremental() %}
+    where order_number in (select changed_orders.order_number from changed_orders)
+    {%- endif %}
+    group by order_number
+),
+
+deleted_rows as (
+    select
+        order_number,
+        max(deleted_at) as deleted_at
+    from deletions
+    group by order_number
+),
+
+-- Orders, orders that have nothing left but lines, and orders that were deleted.
+order_numbers as (
+    {%- if is_incremental() %}
+    select order_number from changed_orders
+    {%- else %}
+    select order_number from orders
+    union
+    select order_number from line_totals
+    union
+    select order_number from deleted_rows
+    {%- endif %}
+),
+
+joined as (
+    select
+        order_numbers.order_number,
+        orders.order_number is not null or line_totals.order_number is not null as is_in_source,
+        orders.customer_number,
+        coalesce(customers.customer_key, {{ unknown_key() }}) as customer_key,
+        coalesce(employees.employee_key, {{ unknown_key() }}) as sales_rep_employee_key,
+        coalesce(employees.office_key, {{ unknown_key() }}) as office_key,
+        coalesce(customers.location_key, {{ unknown_key() }}) as customer_location_key,
+        coalesce(orders.order_status, 'Unknown') as order_status,
+        coalesce(order_statuses.is_open, true) as is_open,
+        not coalesce(order_statuses.is_counted_as_sale, true) as is_cancelled,
+        orders.order_date,
+        orders.required_date,
+        orders.shipped_date,
+        coalesce(line_totals.line_count, 0) as line_count,
+        coalesce(line_totals.quantity_ordered, 0) as quantity_ordered,
+        coalesce(line_totals.gross_sales_amount, 0) as gross_sales_amount,
+        greatest(
+            orders._loaded_at,
+            line_totals._loaded_at,
+            deleted_rows.deleted_at,
+            customers.known_since,
+            employees.known_since
+        ) as _loaded_at
+    from order_numbers
+    left join orders on order_numbers.order_number = orders.order_number
+    left join line_totals on order_numbers.order_number = line_totals.order_number
+    left join deleted_rows on order_numbers.order_number = deleted_rows.order_number
+    left join order_statuses on orders.order_status = order_statuses.order_status
+    left join customers
+        on
+            orders.customer_number = customers.customer_number
+            and orders.order_date >= customers.binds_from
+            and orders.order_date < customers.binds_to
+    left join employees
+        on
+            customers.sales_rep_employee_number = employees.employee_number
+            and orders.order_date >= employees.binds_from
+            and orders.order_date < employees.binds_to
+),
+
+final as (
+    select
+        -- keys
+        order_number,
+        customer_number,
+        cast(customer_key as varchar(32)) as customer_key,
+        cast(sales_rep_employee_key as varchar(32)) as sales_rep_employee_key,
+        cast(office_key as varchar(32)) as office_key,
+        cast(customer_location_key as varchar(32)) as customer_location_key,
+        coalesce({{ date_key('order_date') }}, {{ unknown_date_key() }}) as order_date_key,
+        case
+            when required_date is null then {{ unknown_date_key() }}
+            else {{ date_key('required_date') }}
+        end as required_date_key,
+        case
+            when order_date is null then {{ unknown_date_key() }}
+            when shipped_date is null then {{ not_yet_date_key() }}
+            else {{ date_key('shipped_date') }}
+        end as shipped_date_key,
+
+        -- attributes
+        cast(order_status as varchar(64)) as order_status,
+        is_cancelled,
+        is_open,
+        is_in_source,
+
+        -- measures
+        cast(line_count as integer) as line_count,
+        cast(quantity_ordered as integer) as quantity_ordered,
+        cast(gross_sales_amount as numeric(18, 2)) as gross_sales_amount,
+
+        -- dates
+        order_date,
+        required_date,
+        shipped_date,
+
+        -- lineage
+        _loaded_at
+    from joined
+)
+
+select * from final

@@ -1,0 +1,15 @@
+with snapshot_rows as (
+    select * from {{ ref('snap_products') }}
+)
+
+select
+    product_code,
+    product_name,
+    product_line,
+    product_scale,
+    product_vendor,
+    product_description,
+    buy_price,
+    list_price,
+    {{ version_columns('product_code') }}
+from snapshot_rows

@@ -1,0 +1,155 @@
+with orders as (
+    select * from {{ ref('stg_classicmodels__orders') }}
+),
+
+payments as (
+    select * from {{ ref('stg_classicmodels__payments') }}
+),
+
+landing_runs as (
+    select * from {{ ref('stg_classicmodels__landing_runs') }}
+),
+
+days_seen as (
+    select
+        min(order_date) as first_day,
+        max(order_date) as last_day
+    from orders
+    union all
+    select
+        min(required_date) as first_day,
+        max(required_date) as last_day
+    from orders
+    union all
+    select
+        min(shipped_date) as first_day,
+        max(shipped_date) as last_day
+    from orders
+    union all
+    select
+        min(payment_date) as first_day,
+        max(payment_date) as last_day
+    from payments
+    union all
+    select
+        cast(min(loaded_at) as date) as first_day,
+        cast(max(loaded_at) as date) as last_day
+    from landing_runs
+),
+
+-- Whole calendar years, so that a year's report has all its days.
+span as (
+    select
+        cast(date_trunc('year', min(first_day)) as date) as first_day,
+        cast(date_trunc('year', max(last_day)) + interval '1 year' as date) as day_after
+    from days_seen
+),
+
+digits as (
+    {%- for digit in range(10) %}
+    select {{ digit }} as digit
+    {%- if not loop.last %}
+    union all
+    {%- endif %}
+    {%- endfor %}
+),
+
+numbers as (
+    select
+        10000 * ten_thousands.digit + 1000 * thousands.digit + 100 * hundreds.digit
+        + 10 * tens.digit + ones.digit as number
+    from digits as ten_thousands
+    cross join digits as thousands
+    cross join digits as hundreds
+    cross join digits as tens
+    cross join digits as ones
+),
+
+days as (
+    select span.first_day + numbers.number as date_day
+    from span
+    inner join numbers on span.first_day + numbers.number < span.day_after
+),
+
+calendar as (
+    select
+        {{ date_key('date_day') }} as date_key,
+        cast(date_day as date) as date_day,
+        cast(date_day as date) - cast(extract(dow from date_day) + 6 as integer) % 7 as week_start_date,
+        cast(date_trunc('month', date_day) as date) as month_start_date,
+        {{ month_end('date_day') }} as month_end_date,
+        cast(extract(year from date_day) as integer) as calendar_year,
+        cast(extract(quarter from date_day) as integer) as calendar_quarter,
+        cast(extract(month from date_day) as integer) as calendar_month,
+        cast(extract(day from date_day) as integer) as day_of_month,
+        cast(extract(dow from date_day) + 6 as integer) % 7 + 1 as day_of_week,
+        to_char(date_day, 'YYYY') || '-Q' || to_char(date_day, 'Q') as year_quarter,
+        to_char(date_day, 'YYYY-MM') as year_month,
+        trim(to_char(date_day, 'Month')) as month_name,
+        trim(to_char(date_day, 'Day')) as day_name,
+        'day' as member_type
+    from days
+),
+
+final as (
+    select
+        date_key,
+        date_day,
+        week_start_date,
+        month_start_date,
+        month_end_date,
+        calendar_year,
+        calendar_quarter,
+        calendar_month,
+        day_of_month,
+        day_of_week,
+        year_quarter,
+        year_month,
+        month_name,
+        day_name,
+        day_of_week >= 6 as is_weekend,
+        date_day = month_end_date as is_month_end,
+        member_type
+    from calendar
+    {%- for key, member in [(unknown_date_key(), 'unknown'), (not_yet_date_key(), 'not yet')] %}
+    union all
+    select
+        {{ key }} as date_key,
+        cast(null as date) as date_day,
+        cast(null as date) as week_start_date,
+        cast(null as date) as month_start_date,
+        cast(null as date) as month_end_date,
+        cast(null as integer) as calendar_year,
+        cast(null as integer) as calendar_quarter,
+        cast(null as integer) as calendar_month,
+        cast(null as integer) as day_of_month,
+        cast(null as integer) as day_of_week,
+        '{{ member }}' as year_quarter,
+        '{{ member }}' as year_month,
+        '{{ member }}' as month_name,
+        '{{ member }}' as day_name,
+        cast(null as boolean) as is_weekend,
+        cast(null as boolean) as is_month_end,
+        '{{ member }}' as member_type
+    {%- endfor %}
+)
+
+select
+    date_key,
+    date_day,
+    week_start_date,
+    month_start_date,
+    month_end_date,
+    calendar_year,
+    calendar_quarter,
+    calendar_month,
+    day_of_month,
+    day_of_week,
+    cast(year_quarter as varchar(16)) as year_quarter,
+    cast(year_month as varchar(16)) as year_month,
+    cast(month_name as varchar(16)) as month_name,
+    cast(day_name as varchar(16)) as day_name,
+    is_weekend,
+    is_month_end,
+    cast(member_type as varchar(16)) as member_type
+from final

@@ -1,0 +1,104 @@
+with versions as (
+    select * from {{ ref('int_products__versioned') }}
+),
+
+product_lines as (
+    select * from {{ ref('stg_classicmodels__product_lines') }}
+),
+
+order_lines as (
+    select * from {{ ref('stg_classicmodels__order_lines') }}
+),
+
+mentioned as (
+    select distinct product_code from order_lines
+),
+
+-- Products that order lines mention before they arrive. Their key is the one their first version will have.
+inferred as (
+    select
+        {{ version_key('mentioned.product_code', beginning_of_time()) }} as product_key,
+        mentioned.product_code
+    from mentioned
+    left join versions on mentioned.product_code = versions.product_code
+    where versions.product_code is null and mentioned.product_code is not null
+),
+
+placeholders as (
+    select
+        product_key,
+        product_code,
+        true as is_inferred
+    from inferred
+    union all
+    select
+        {{ unknown_key() }} as product_key,
+        cast(null as varchar(64)) as product_code,
+        false as is_inferred
+),
+
+final as (
+    select
+        {{ version_key('versions.product_code', 'versions.valid_from') }} as product_key,
+        versions.product_code,
+        versions.product_name,
+        versions.product_line,
+        product_lines.product_line_description,
+        versions.product_scale,
+        versions.product_vendor,
+        versions.product_description,
+        versions.buy_price,
+        versions.list_price,
+        false as is_inferred,
+        versions.is_current,
+        versions.version_number,
+        versions.valid_from,
+        versions.valid_to,
+        versions.known_since,
+        versions.binds_from,
+        versions.binds_to
+    from versions
+    left join product_lines on versions.product_line = product_lines.product_line
+    union all
+    select
+        product_key,
+        product_code,
+        'Unknown' as product_name,
+        'Unknown' as product_line,
+        cast(null as varchar(4000)) as product_line_description,
+        'Unknown' as product_scale,
+        'Unknown' as product_vendor,
+        cast(null as varchar(4000)) as product_description,
+        cast(null as numeric(10, 2)) as buy_price,
+        cast(null as numeric(10, 2)) as list_price,
+        is_inferred,
+        true as is_current,
+        0 as version_number,
+        {{ beginning_of_time() }} as valid_from,
+        {{ end_of_time() }} as valid_to,
+        cast(null as timestamp) as known_since,
+        cast({{ beginning_of_time() }} as date) as binds_from,
+        cast({{ end_of_time() }} as date) as binds_to
+    from placeholders
+)
+
+select
+    cast(product_key as varchar(32)) as product_key,
+    product_code,
+    product_name,
+    product_line,
+    product_line_description,
+    product_scale,
+    product_vendor,
+    product_description,
+    cast(buy_price as numeric(10, 2)) as buy_price,
+    cast(list_price as numeric(10, 2)) as list_price,
+    is_inferred,
+    is_current,
+    cast(version_number as integer) as version_number,
+    valid_from,
+    valid_to,
+    known_since,
+    binds_from,
+    binds_to
+from final

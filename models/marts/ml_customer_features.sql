@@ -1,0 +1,384 @@
+{%- set product_lines = {
+    'classic_cars': 'Classic Cars',
+    'motorcycles': 'Motorcycles',
+    'planes': 'Planes',
+    'ships': 'Ships',
+    'trains': 'Trains',
+    'trucks_and_buses': 'Trucks and Buses',
+    'vintage_cars': 'Vintage Cars',
+} -%}
+{{
+    config(
+        materialized='incremental',
+        unique_key=['customer_number', 'as_of_date_key'],
+        pre_hook="{{ delete_features_out_of_scope() }}",
+    )
+}}
+
+with customers as (
+    select * from {{ ref('dim_customers') }}
+    where customer_number is not null
+),
+
+products as (
+    select * from {{ ref('dim_products') }}
+),
+
+dates as (
+    select * from {{ ref('dim_dates') }}
+    where is_month_end
+),
+
+activity as (
+    select * from {{ ref('int_customers__monthly_activity') }}
+),
+
+orders as (
+    select * from {{ ref('int_orders__bound') }}
+    where is_in_source and customer_number is not null and order_date is not null
+),
+
+order_lines as (
+    select * from {{ ref('fct_order_lines') }}
+),
+
+payments as (
+    select * from {{ ref('stg_classicmodels__payments') }}
+),
+
+span as (
+    select
+        min(month_end_date) as first_month_end_date,
+        max(month_end_date) as last_month_end_date,
+        max(last_order_date) as last_order_date
+    from activity
+),
+
+-- The label is known once the 90 days after the month lie within the data.
+months as (
+    select
+        dates.date_key as as_of_date_key,
+        dates.date_day as as_of_date,
+        dates.date_day + 90 <= span.last_order_date as is_label_known
+    from dates
+    inner join span
+        on
+            dates.date_day >= span.first_month_end_date
+            and dates.date_day <= span.last_month_end_date
+),
+
+latest_versions as (
+    select
+        customer_number,
+        max(known_since) as known_since
+    from customers
+    group by customer_number
+),
+
+totals as (
+    select
+        activity.customer_number,
+        sum(activity.order_count) as order_count,
+        sum(activity.payment_count) as payment_count,
+        sum(activity.gross_amount) as gross_amount,
+        sum(activity.paid_amount) as paid_amount,
+        greatest(max(activity._loaded_at), max(latest_versions.known_since)) as _loaded_at
+    from activity
+    left join latest_versions on activity.customer_number = latest_versions.customer_number
+    group by activity.customer_number
+    having sum(activity.order_count) > 0
+),
+
+{% if is_incremental() -%}
+stored_months as (
+    select distinct
+        as_of_date_key,
+        is_label_known
+    from {{ this }}
+),
+
+new_months as (
+    select months.as_of_date_key
+    from months
+    left join stored_months
+        on
+            months.as_of_date_key = stored_months.as_of_date_key
+            and months.is_label_known = stored_months.is_label_known
+    where stored_months.as_of_date_key is null
+),
+
+stored_totals as (
+    select * from {{ this }}
+    where as_of_date_key in (select max(stored_months.as_of_date_key) from stored_months)
+),
+
+members_with_changed_lines as (
+    select distinct orders.customer_number
+    from order_lines
+    inner join orders on order_lines.order_number = orders.order_number
+    where order_lines._loaded_at > {{ watermark() }}
+),
+
+-- What changed by its time of change; what was deleted, or moved to another customer, by the totals it leaves behind.
+members_to_build as (
+    select
+        totals.customer_number,
+        totals._loaded_at,
+        coalesce(
+            totals._loaded_at > {{ watermark() }}
+            or members_with_changed_lines.customer_number is not null
+            or stored_totals.order_count <> totals.order_count
+            or stored_totals.payment_count <> totals.payment_count
+            or stored_totals.gross_sales_amount <> totals.gross_amount
+            or stored_totals.paid_amount <> totals.paid_amount,
+            true
+        ) as is_changed
+    from totals
+    left join stored_totals on totals.customer_number = stored_totals.customer_number
+    left join members_with_changed_lines on totals.customer_number = members_with_changed_lines.customer_number
+),
+
+members as (
+    select * from members_to_build
+    where is_changed or (select count(*) from new_months) > 0
+),
+
+{% else -%}
+members as (
+    select
+        customer_number,
+        _loaded_at
+    from totals
+),
+
+{% endif -%}
+-- Booked sales per product line. Net sales would let a later cancellation leak into the past.
+product_line_sales as (
+    select
+        orders.customer_number,
+        {{ month_end('orders.order_date') }} as month_end_date,
+        {%- for column, product_line in product_lines.items() %}
+        sum(
+            case when products.product_line = '{{ product_line }}' then order_lines.gross_sales_amount else 0 end
+        ) as {{ column }}_amount,
+        {%- endfor %}
+        max(order_lines._loaded_at) as _loaded_at
+    from members
+    inner join orders on members.customer_number = orders.customer_number
+    inner join order_lines on orders.order_number = order_lines.order_number
+    left join products on order_lines.product_key = products.product_key
+    group by orders.customer_number, {{ month_end('orders.order_date') }}
+),
+
+payment_events as (
+    select
+        orders.customer_number,
+        orders.order_date as event_date,
+        0 as is_payment,
+        orders.order_date
+    from members
+    inner join orders on members.customer_number = orders.customer_number
+    union all
+    select
+        payments.customer_number,
+        payments.payment_date as event_date,
+        1 as is_payment,
+        cast(null as date) as order_date
+    from members
+    inner join payments on members.customer_number = payments.customer_number
+),
+
+payments_with_order_before as (
+    select
+        customer_number,
+        event_date,
+        is_payment,
+        max(order_date) over (
+            partition by customer_number order by event_date, is_payment rows unbounded preceding
+        ) as latest_order_date
+    from payment_events
+),
+
+payment_delays as (
+    select
+        customer_number,
+        {{ month_end('event_date') }} as month_end_date,
+        sum(event_date - latest_order_date) as days_to_pay,
+        count(latest_order_date) as payments_after_an_order
+    from payments_with_order_before
+    where is_payment = 1
+    group by customer_number, {{ month_end('event_date') }}
+),
+
+movements as (
+    select
+        activity.customer_number,
+        activity.month_end_date,
+        activity.order_count,
+        activity.payment_count,
+        activity.gross_amount,
+        activity.paid_amount,
+        activity.first_order_date,
+        activity.last_order_date,
+        {%- for column in product_lines %}
+        coalesce(product_line_sales.{{ column }}_amount, 0) as {{ column }}_amount,
+        {%- endfor %}
+        coalesce(payment_delays.days_to_pay, 0) as days_to_pay,
+        coalesce(payment_delays.payments_after_an_order, 0) as payments_after_an_order,
+        product_line_sales._loaded_at
+    from members
+    inner join activity on members.customer_number = activity.customer_number
+    left join product_line_sales
+        on
+            activity.customer_number = product_line_sales.customer_number
+            and activity.month_end_date = product_line_sales.month_end_date
+    left join payment_delays
+        on
+            activity.customer_number = payment_delays.customer_number
+            and activity.month_end_date = payment_delays.month_end_date
+),
+
+-- A running total holds from its month until the customer's next movement.
+running_totals as (
+    select
+        customer_number,
+        month_end_date as holds_from,
+        coalesce(
+            lead(month_end_date) over (partition by customer_number order by month_end_date),
+            cast({{ end_of_time() }} as date)
+        ) as holds_to,
+        {%- for measure in ['order_count', 'payment_count', 'gross_amount', 'paid_amount', 'days_to_pay', 'payments_after_an_order'] %}
+        sum({{ measure }}) over (
+            partition by customer_number order by month_end_date rows unbounded preceding
+        ) as {{ measure }},
+        {%- endfor %}
+        {%- for column in product_lines %}
+        sum({{ column }}_amount) over (
+            partition by customer_number order by month_end_date rows unbounded preceding
+        ) as {{ column }}_amount,
+        {%- endfor %}
+        min(first_order_date) over (
+            partition by customer_number order by month_end_date rows unbounded preceding
+        ) as first_order_date,
+        max(last_order_date) over (
+            partition by customer_number order by month_end_date rows unbounded preceding
+        ) as last_order_date,
+        min(first_order_date) over (
+            partition by customer_number order by month_end_date rows between 1 following and unbounded following
+        ) as next_order_date,
+        max(_loaded_at) over (partition by customer_number) as _loaded_at
+    from movements
+),
+
+monthly_totals as (
+    select
+        running_totals.customer_number,
+        months.as_of_date_key,
+        months.as_of_date,
+        months.is_label_known,
+        {%- for measure in ['order_count', 'payment_count', 'gross_amount', 'paid_amount', 'days_to_pay', 'payments_after_an_order'] %}
+        running_totals.{{ measure }},
+        {%- endfor %}
+        {%- for column in product_lines %}
+        running_totals.{{ column }}_amount,
+        {%- endfor %}
+        running_totals.first_order_date,
+        running_totals.last_order_date,
+        running_totals.next_order_date,
+        {%- for back in [3, 12] %}
+        running_totals.order_count - coalesce(
+            lag(running_totals.order_count, {{ back }}) over (
+                partition by running_totals.customer_number order by months.as_of_date
+            ), 0
+        ) as orders_last_{{ back }}_months,
+        running_totals.gross_amount - coalesce(
+            lag(running_totals.gross_amount, {{ back }}) over (
+                partition by running_totals.customer_number order by months.as_of_date
+            ), 0
+        ) as gross_sales_last_{{ back }}_months_amount,
+        {%- endfor %}
+        running_totals._loaded_at
+    from running_totals
+    inner join months
+        on
+            running_totals.holds_from <= months.as_of_date
+            and running_totals.holds_to > months.as_of_date
+),
+
+final as (
+    select
+        -- keys
+        coalesce(customers.customer_key, {{ unknown_key() }}) as customer_key,
+        monthly_totals.customer_number,
+        monthly_totals.as_of_date_key,
+
+        -- recency, frequency, monetary value
+        monthly_totals.as_of_date - monthly_totals.last_order_date as recency_days,
+        monthly_totals.as_of_date - monthly_totals.first_order_date as tenure_days,
+        monthly_totals.order_count,
+        monthly_totals.orders_last_3_months,
+        monthly_totals.orders_last_12_months,
+        monthly_totals.gross_amount as gross_sales_amount,
+        monthly_totals.gross_sales_last_3_months_amount,
+        monthly_totals.gross_sales_last_12_months_amount,
+        monthly_totals.gross_amount / monthly_totals.order_count as average_order_amount,
+
+        -- product-line mix
+        {%- for column in product_lines %}
+        coalesce(
+            monthly_totals.{{ column }}_amount / nullif(monthly_totals.gross_amount, 0), 0
+        ) as {{ column }}_share,
+        {%- endfor %}
+
+        -- paying
+        monthly_totals.payment_count,
+        monthly_totals.paid_amount,
+        cast(monthly_totals.days_to_pay as numeric(18, 4))
+        / nullif(monthly_totals.payments_after_an_order, 0) as average_days_to_pay,
+
+        -- label
+        monthly_totals.is_label_known,
+        case
+            when monthly_totals.is_label_known
+                then coalesce(monthly_totals.next_order_date <= monthly_totals.as_of_date + 90, false)
+        end as bought_in_next_90_days,
+
+        -- lineage
+        greatest(members._loaded_at, monthly_totals._loaded_at) as _loaded_at
+    from monthly_totals
+    inner join members on monthly_totals.customer_number = members.customer_number
+    left join customers
+        on
+            monthly_totals.customer_number = customers.customer_number
+            and monthly_totals.as_of_date >= customers.binds_from
+            and monthly_totals.as_of_date < customers.binds_to
+    where
+        monthly_totals.first_order_date is not null
+        {%- if is_incremental() %}
+        and (members.is_changed or monthly_totals.as_of_date_key in (select new_months.as_of_date_key from new_months))
+        {%- endif %}
+)
+
+select
+    cast(customer_key as varchar(32)) as customer_key,
+    customer_number,
+    as_of_date_key,
+    cast(recency_days as integer) as recency_days,
+    cast(tenure_days as integer) as tenure_days,
+    cast(order_count as integer) as order_count,
+    cast(orders_last_3_months as integer) as orders_last_3_months,
+    cast(orders_last_12_months as integer) as orders_last_12_months,
+    cast(gross_sales_amount as numeric(18, 2)) as gross_sales_amount,
+    cast(gross_sales_last_3_months_amount as numeric(18, 2)) as gross_sales_last_3_months_amount,
+    cast(gross_sales_last_12_months_amount as numeric(18, 2)) as gross_sales_last_12_months_amount,
+    cast(average_order_amount as numeric(18, 2)) as average_order_amount,
+    {%- for column in product_lines %}
+    cast({{ column }}_share as numeric(7, 4)) as {{ column }}_share,
+    {%- endfor %}
+    cast(payment_count as integer) as payment_count,
+    cast(paid_amount as numeric(18, 2)) as paid_amount,
+    cast(average_days_to_pay as numeric(9, 2)) as average_days_to_pay,
+    is_label_known,
+    bought_in_next_90_days,
+    _loaded_at
+from final

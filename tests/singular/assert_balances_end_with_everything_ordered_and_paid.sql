@@ -1,0 +1,55 @@
+-- At the last month end every customer of the dimension has a balance, and it is all they ordered minus all they paid.
+with balances as (
+    select * from {{ ref('fct_customer_balances') }}
+),
+
+last_balances as (
+    select * from balances
+    where month_end_date_key in (select max(balances.month_end_date_key) from balances)
+),
+
+customers as (
+    select * from {{ ref('dim_customers') }}
+),
+
+both_sides as (
+    select
+        customers.customer_number,
+        orders.net_sales_amount as ordered_amount,
+        0 as paid_amount
+    from {{ ref('fct_orders') }} as orders
+    inner join customers on orders.customer_key = customers.customer_key
+    union all
+    select
+        customers.customer_number,
+        0 as ordered_amount,
+        payments.payment_amount as paid_amount
+    from {{ ref('fct_payments') }} as payments
+    inner join customers on payments.customer_key = customers.customer_key
+    union all
+    select
+        customer_number,
+        -ordered_amount as ordered_amount,
+        -paid_amount as paid_amount
+    from last_balances
+),
+
+wrong_amounts as (
+    select customer_number
+    from both_sides
+    where customer_number is not null
+    group by customer_number
+    having sum(ordered_amount) <> 0 or sum(paid_amount) <> 0
+),
+
+missing as (
+    select customers.customer_number
+    from customers
+    left join last_balances on customers.customer_number = last_balances.customer_number
+    where customers.customer_number is not null and last_balances.customer_number is null
+)
+
+select customer_number from wrong_amounts
+union
+select customer_number from missing
+where (select count(*) from last_balances) > 0

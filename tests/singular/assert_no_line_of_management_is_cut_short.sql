@@ -1,0 +1,4 @@
+-- Nobody has as many managers above them as the bridge has levels (10): whoever had more would be cut short.
+select employee_number
+from {{ ref('bridge_employee_managers') }}
+where depth >= 10

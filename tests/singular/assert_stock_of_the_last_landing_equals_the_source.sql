@@ -1,0 +1,22 @@
+-- The last day's stock is what raw has, product by product.
+with stock_levels as (
+    select * from {{ ref('fct_stock_levels') }}
+),
+
+both_sides as (
+    select
+        product_code,
+        quantity_in_stock
+    from {{ ref('stg_classicmodels__products') }}
+    union all
+    select
+        product_code,
+        quantity_in_stock
+    from stock_levels
+    where date_key in (select max(stock_levels.date_key) from stock_levels)
+)
+
+select product_code
+from both_sides
+group by product_code
+having count(*) <> 2 or min(quantity_in_stock) <> max(quantity_in_stock)
