@@ -100,7 +100,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     if options.command == "up":
         up()
-        print(f"Up. Settings are in {home.ENV_FILE.relative_to(home.PROJECT)}.")
+        print(f"Up. Settings are in {os.path.relpath(home.ENV_FILE)}.")
     elif options.command == "down":
         down()
     elif options.command == "clean":

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import secrets
-import shutil
 import signal
 import subprocess
 import time
@@ -14,17 +13,11 @@ import pymysql
 import pymysql.cursors
 
 from sandbox import home
+from sandbox.prerequisites import find
 
 NAME = "mysql"
 DATABASE = "classicmodels"
 _ADMIN = "sandbox_admin"
-_SYSTEM_FOLDERS = "/usr/sbin:/usr/local/sbin:/usr/libexec:/opt/homebrew/bin:/usr/local/bin"
-
-
-def find(*names: str) -> str | None:
-    """The first of these programs on PATH or in the folders where servers are installed."""
-    search = os.environ.get("PATH", "") + ":" + _SYSTEM_FOLDERS
-    return next((path for name in names if (path := shutil.which(name, path=search))), None)
 
 
 def connect(state: dict[str, Any], database: str | None = None) -> "pymysql.Connection[pymysql.cursors.Cursor]":
@@ -103,7 +96,7 @@ def _alive(pid: int) -> bool:
 
 
 def _server() -> str:
-    server = find("mariadbd", "mysqld")
+    server = find()
     if server is None:
         raise home.SandboxError("No MySQL-compatible server found; run `make setup`, or set MYSQL_HOST.")
     return server

@@ -10,6 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+SERVERS = ("mariadbd", "mysqld")
+_SYSTEM_FOLDERS = "/usr/sbin:/usr/local/sbin:/usr/libexec:/opt/homebrew/bin:/usr/local/bin"
 PACKAGES = ["mariadb-server-core"]
 ADVICE = """\
 No MySQL-compatible server (mariadbd or mysqld) is on this machine, and it cannot be installed from here.
@@ -30,21 +32,23 @@ def main() -> int:
     named = dotenv.exists() and any(
         line.startswith("MYSQL_HOST=") and line.split("=", 1)[1].strip() for line in dotenv.read_text().splitlines()
     )
-    if os.environ.get("MYSQL_HOST") or named or _found():
+    if os.environ.get("MYSQL_HOST") or named or find():
         return 0
     if shutil.which("apt-get"):
         sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
         if not sudo or _quiet([*sudo, "true"]):
             print(f"Installing {' '.join(PACKAGES)} with apt-get ...", flush=True)
-            if _apt([*sudo, "apt-get"]) and _found():
+            if _apt([*sudo, "apt-get"]) and find():
                 return 0
     print(ADVICE, file=sys.stderr)
     return 1
 
 
-def _found() -> bool:
-    search = os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin:/usr/libexec:/opt/homebrew/bin:/usr/local/bin"
-    return any(shutil.which(name, path=search) for name in ("mariadbd", "mysqld"))
+def find(*names: str) -> "str | None":
+    """The first of these programs (default: a server) on PATH or in the folders where servers are installed."""
+    search = os.environ.get("PATH", "") + ":" + _SYSTEM_FOLDERS
+    found = (shutil.which(name, path=search) for name in names or SERVERS)
+    return next((path for path in found if path), None)
 
 
 def _apt(apt: list[str]) -> bool:

@@ -1,0 +1,159 @@
+"""The sandbox's servers: started, found again, healed, and left alone when others are named."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pymysql
+import pytest
+
+from sandbox import home, prerequisites
+from tests.conftest import PROJECT
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Folder"]:
+    place = Folder(tmp_path_factory.mktemp("sandbox"))
+    yield place
+    place.run("clean")
+
+
+class Folder:
+    """A sandbox in a folder of its own, used through its command line."""
+
+    def __init__(self, path: Path):
+        self.path = path / "sandbox"
+
+    def run(self, *words: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, "-m", "sandbox", *words],
+            cwd=PROJECT,
+            env=os.environ | {"SANDBOX_FOLDER": str(self.path)} | environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+
+    @property
+    def env(self) -> dict[str, str]:
+        return home.parse_env((self.path / "env").read_text(encoding="utf-8"))
+
+    def processes(self) -> list[int]:
+        """The servers' processes: their command lines name this folder."""
+        mark = self.path.parent.name.encode()
+        found = []
+        for entry in Path("/proc").glob("[0-9]*"):
+            try:
+                command = (entry / "cmdline").read_bytes()
+            except OSError:
+                continue
+            if (b"mariadbd" in command or b"mysqld" in command or b"bin/postgres" in command) and (
+                mark in command or self._home().encode() in command
+            ):
+                found.append(int(entry.name))
+        return found
+
+    def _home(self) -> str:
+        script = "from sandbox import home; print(home.servers_home())"
+        environment = os.environ | {"SANDBOX_FOLDER": str(self.path)}
+        return subprocess.run(
+            [sys.executable, "-c", script], cwd=PROJECT, env=environment, capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+
+def test_servers_are_found_again_and_heal_after_a_kill(folder: Folder) -> None:
+    assert folder.run("up").returncode == 0
+    first = folder.env
+    assert set(first) == {
+        *("MYSQL_HOST", "MYSQL_PORT", "MYSQL_USER", "MYSQL_PASSWORD", "MYSQL_DATABASE"),
+        *("PGHOST", "PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE"),
+    }
+    assert (folder.path / "env").stat().st_mode & 0o777 == 0o600
+    assert folder.run("load", "--scale", "0.2").stdout == "Source loaded.\n"
+    running = folder.processes()
+    assert len(running) >= 2
+    assert folder.run("up").returncode == 0
+    assert folder.env == first and folder.processes() == running
+
+    for process in running:
+        os.kill(process, signal.SIGKILL)
+    assert folder.run("load", "--scale", "0.2").stdout == "Source left as it is.\n"
+    assert folder.env == first
+    connection = pymysql.connect(
+        host=first["MYSQL_HOST"],
+        port=int(first["MYSQL_PORT"]),
+        user=first["MYSQL_USER"],
+        password=first["MYSQL_PASSWORD"],
+        database=first["MYSQL_DATABASE"],
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("select count(*) from orders")
+        assert cursor.fetchone() == (65,)
+        with pytest.raises(pymysql.OperationalError):  # the ingestion user reads, and that is all
+            cursor.execute("delete from orders")
+    connection.close()
+
+
+def test_a_taken_port_is_left_to_its_owner(folder: Folder) -> None:
+    folder.run("up")
+    before = folder.env
+    folder.run("down")
+    assert folder.processes() == []
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", int(before["PGPORT"])))
+        other.listen()
+        assert folder.run("up").returncode == 0
+    assert folder.env["PGPORT"] != before["PGPORT"]
+    assert folder.env["MYSQL_PORT"] == before["MYSQL_PORT"]
+
+
+def test_servers_that_are_named_are_not_started(folder: Folder) -> None:
+    folder.run("down")
+    result = folder.run("up", MYSQL_HOST="db.example", PGHOST="warehouse.example")
+    assert result.returncode == 0
+    assert folder.env == {} and folder.processes() == []
+    result = folder.run("trade", MYSQL_HOST="db.example", PGHOST="warehouse.example")
+    assert result.returncode == 1 and "db.example" not in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "No such file"),
+        ("this is not SQL at all", "error 1064 at line 1"),
+        ("select 1;", "holds no table"),
+        ("create table t (id int);\ninsert into t values (1, 2);", "error 1136"),
+    ],
+)
+def test_a_bad_dump_leaves_the_source_as_it_was(
+    folder: Folder, tmp_path: Path, content: str | None, words: str
+) -> None:
+    folder.run("load", "--scale", "0.1")
+    dump = tmp_path / "dump.sql"
+    if content is not None:
+        dump.write_text(content, encoding="utf-8")
+    result = folder.run("load", "--dump", str(dump))
+    assert result.returncode == 1 and result.stdout == ""
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("error: DUMP=") and words in line
+    assert folder.run("load", "--scale", "0.1").stdout == "Source left as it is.\n"
+
+
+def test_without_a_server_and_without_rights_the_message_says_what_to_run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(prerequisites, "find", lambda: None)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setenv("PATH", "/nonexistent")
+    assert prerequisites.main() == 1
+    told = capsys.readouterr().err
+    assert all(words in told for words in ("apt-get install", "brew install", "docker compose", "MYSQL_HOST"))
+    monkeypatch.setenv("MYSQL_HOST", "db.example")
+    assert prerequisites.main() == 0
+
