@@ -4,8 +4,12 @@ import argparse
 import dataclasses
 import json
 import logging
+import os
+import signal
 import sys
+import threading
 from pathlib import Path
+from typing import Any, NoReturn
 
 from ingestion.landing import Report, land
 from ingestion.settings import SettingsError, from_environment
@@ -18,7 +22,11 @@ Land every table of MYSQL_DATABASE in the warehouse schema raw_<database>: one c
 row, published in one transaction. Servers, passwords and what to leave out come from the environment; .env.example
 lists the variables."""
 EXIT = """exit code: 0 all tables landed; 1 at least one did not, the others did; 2 wrong usage or settings;
-3 a server is not available, nothing was published."""
+3 a server or a disk is not available, nothing was published; 130 or 143 stopped by SIGINT or SIGTERM."""
+
+
+class _Stopped(BaseException):
+    """SIGINT or SIGTERM arrived."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -31,11 +39,33 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--tables", metavar="PATTERNS", help="only these, comma-separated (order*); default: all")
     parser.add_argument("--report", metavar="FILE", type=Path, help="write what was done, as JSON")
     parser.add_argument("--strict", action="store_true", help="a value the warehouse cannot hold fails its table")
-    parser.add_argument("--accept-drift", action="store_true", help="rebuild raw tables whose source definition changed")
-    parser.add_argument("--full", action="store_true", help="compare every row, even where nothing seems to have changed")
+    parser.add_argument("--accept-drift", action="store_true", help="rebuild raw tables whose definition changed")
+    parser.add_argument("--full", action="store_true", help="compare every row, also where nothing seems changed")
     parser.add_argument("--quiet", action="store_true", help="only errors and the closing line")
     options = parser.parse_args(arguments)
     logging.basicConfig(format="%(message)s", level=logging.WARNING if options.quiet else logging.INFO, force=True)
+    if options.report and (options.report.is_dir() or not os.access(options.report.absolute().parent, os.W_OK)):
+        parser.error(f"--report {options.report}: it cannot be written there")
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, _stop)
+        signal.signal(signal.SIGTERM, _stop)
+    try:
+        code, result = _land(options)
+        if options.report:
+            _write(options.report, result)
+    except _Stopped as stopped:
+        number = stopped.args[0]
+        error = f"stopped by {signal.Signals(number).name}. Every raw table is as the last landing left it; run again."
+        code, result = 128 + number, {"status": "failed", "error": error}
+        if options.report:
+            _write(options.report, result)
+    if "error" in result:
+        print(f"error: {result['error']}", file=sys.stderr)
+    return code
+
+
+def _land(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
+    """The exit code, and the report: of a landing, or of why there was none."""
     try:
         settings = from_environment(
             include=tuple(options.tables.split(",")) if options.tables else None,
@@ -45,15 +75,26 @@ def main(arguments: list[str] | None = None) -> int:
         )
         report = land(settings)
     except SettingsError as error:
-        return _fail(error, 2)
+        return 2, {"status": "failed", "error": str(error)}
     except (SourceUnavailable, WarehouseUnavailable, StageUnavailable, AnotherLanding) as error:
-        return _fail(error, 3)
-    except OSError as error:
-        return _fail(f"{error.strerror or type(error).__name__}. Nothing was published; run again.", 3)
-    if options.report:
-        options.report.write_text(json.dumps(dataclasses.asdict(report), indent=1) + "\n", encoding="utf-8")
+        return 3, {"status": "failed", "error": str(error)}
+    except OSError as error:  # of the work folder; those of the connections have names of their own
+        reason = error.strerror or type(error).__name__
+        return 3, {"status": "failed", "error": f"Work folder: {reason}. Nothing was published; run again."}
     print(summary(report))
-    return 0 if report.status == "ok" else 1
+    return 0 if report.status == "ok" else 1, dataclasses.asdict(report)
+
+
+def _write(path: Path, report: dict[str, Any]) -> None:
+    """Replace the report in one step: it is of one run, and whole."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    draft.replace(path)
+
+
+def _stop(number: int, _frame: object) -> NoReturn:
+    signal.signal(number, signal.SIG_DFL)  # a second one ends the process at once
+    raise _Stopped(number)
 
 
 def summary(report: Report) -> str:
@@ -72,11 +113,6 @@ def summary(report: Report) -> str:
         f" {report.raw_schema}, {report.seconds:.1f} s."
     )
     return "\n".join(lines)
-
-
-def _fail(error: object, code: int) -> int:
-    print(f"error: {error}", file=sys.stderr)
-    return code
 
 
 if __name__ == "__main__":

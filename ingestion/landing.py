@@ -4,8 +4,10 @@ import dataclasses
 import datetime
 import hashlib
 import logging
+import os
 import queue
 import shutil
+import tempfile
 import threading
 import time
 import uuid
@@ -20,7 +22,7 @@ from ingestion.plan import Table, plan_table, plan_tables
 from ingestion.settings import Settings, SettingsError
 from ingestion.source import Source, TableUnreadable, Totals, select_list
 from ingestion.stage import Chunk, Stage
-from ingestion.warehouse import Change, State, Warehouse
+from ingestion.warehouse import Change, State, Warehouse, WarehouseUnavailable, explain
 
 CHUNK_ROWS = 250_000
 """Rows of one file. Files are loaded while MySQL sends the next."""
@@ -70,17 +72,32 @@ def land(settings: Settings) -> Report:
         SettingsError: ``AS_OF`` lies before the last landing.
     """
     warehouse = Warehouse(settings)
+    folder: Path | None = None
     try:
-        return _Landing(settings, warehouse).run()
+        folder = _work_folder(settings)
+        return _Landing(settings, warehouse, folder).run()
+    except psycopg2.Error as error:
+        raise WarehouseUnavailable(explain(error, settings)) from None
     finally:
-        shutil.rmtree(settings.work_folder, ignore_errors=True)
+        if folder:
+            shutil.rmtree(folder, ignore_errors=True)
         warehouse.close()
 
 
+def _work_folder(settings: Settings) -> Path:
+    """A new private folder; those that killed landings left are removed, as long as they are ours."""
+    settings.work_folder.mkdir(parents=True, exist_ok=True)
+    for left in settings.work_folder.glob(f"{settings.work_prefix}*"):
+        if left.is_dir() and not left.is_symlink() and left.stat().st_uid == os.geteuid():
+            shutil.rmtree(left, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=settings.work_prefix, dir=settings.work_folder))
+
+
 class _Landing:
-    def __init__(self, settings: Settings, warehouse: Warehouse):
+    def __init__(self, settings: Settings, warehouse: Warehouse, folder: Path):
         self.settings = settings
         self.warehouse = warehouse
+        self.folder = folder
         self.started_at = datetime.datetime.now(datetime.timezone.utc)
         self.clock = time.monotonic()
         self.reports: dict[str, TableReport] = {}
@@ -89,12 +106,11 @@ class _Landing:
         self.verdicts: dict[str, Verdict] = {}
         self.partial: dict[Table, bool] = {}
         self.load_ids: dict[str, list[str]] = {}
+        self.forgotten: list[str] = []
         self.extracted: queue.Queue[Chunk | BaseException | None] = queue.Queue()
         self.stopped = threading.Event()
 
     def run(self) -> Report:
-        shutil.rmtree(self.settings.work_folder, ignore_errors=True)
-        self.settings.work_folder.mkdir(mode=0o700, parents=True)
         self.warehouse.prepare()
         self.loaded_at = self._loaded_at()
         self.states = self.warehouse.states()
@@ -103,13 +119,12 @@ class _Landing:
             tables = self._plan()
             self._stage(tables)
         finally:
-            self.stopped.set()
             self.source.close()
         staged = [table for table in self.totals if self._report(table).status != "failed"]
         changed = [table for table in staged if self._report(table).status != "unchanged" and self._verified(table)]
         unchanged = [table for table in staged if self._report(table).status == "unchanged"]
         report = self._publish(changed, unchanged)
-        self.warehouse.drop_staging()
+        self._tidy([table for table in changed if self._report(table).status == "landed"])
         return report
 
     def _loaded_at(self) -> datetime.datetime:
@@ -126,11 +141,13 @@ class _Landing:
         plans, refused = plan_tables(self.source, found, self.settings)
         for name, reason in refused.items():
             self.reports[name] = TableReport(name, reason=reason)
-        known = self.warehouse.known_columns()
+        known, taken = self.warehouse.known_columns(), self.warehouse.relations()
         self._judge_vanished(known, {table.name for table in found})
         accepted = []
         for table in plans:
             verdict = self.verdicts[table.name] = drift.judge(table, known.get(table.name, []))
+            if verdict.is_new and table.name in taken:
+                verdict.breaking.append(f"{table.name} is there already, and no landing follows it")
             report = self.reports[table.source.name] = TableReport(table.source.name, table.name)
             report.notes += verdict.notes
             if not table.source.transactional:
@@ -151,7 +168,7 @@ class _Landing:
             report = self.reports[source_table] = TableReport(source_table)
             if self.settings.accept_drift:
                 name = next(name for name, columns in known.items() if columns[0].source_table == source_table)
-                self.warehouse.forget(name)
+                self.forgotten.append(name)
                 report.status, report.notes = "landed", [f"{reason}: its raw rows stay, and are not followed any more"]
             else:
                 report.reason = f"{reason}. The last good rows are untouched; to stop following it: --accept-drift."
@@ -173,12 +190,15 @@ class _Landing:
                         raise item
                 chunks = [item for item in batch if isinstance(item, tuple)]
                 if chunks:
-                    stage = stage or Stage(self.settings)
+                    stage = stage or Stage(self.settings, self.folder)
                     self._load(stage, chunks)
                 if batch[-1] is None:
                     return
-        finally:
+        except BaseException:
             self.stopped.set()
+            self.source.abort()  # or the reader would wait for rows that nobody needs
+            raise
+        finally:
             reader.join()
 
     def _load(self, stage: Stage, chunks: list[Chunk]) -> None:
@@ -198,8 +218,6 @@ class _Landing:
                     self._extract_table(table)
                 except TableUnreadable as error:
                     self._report(table).reason = f"it could not be read: {error}"
-                if self.stopped.is_set():
-                    return
             self.extracted.put(None)
         except BaseException as error:  # handed to the main thread, which raises it
             self.extracted.put(error)
@@ -214,7 +232,8 @@ class _Landing:
         report = self._report(table)
         self.totals[table], self.digests[table] = reading.totals, reading.digests
         report.rows, report.checksum = reading.totals.rows, reading.totals.checksum
-        report.status = "unchanged" if reading.unchanged else "staged"
+        if not report.reason:  # else a part of it was refused already
+            report.status = "unchanged" if reading.unchanged else "staged"
         self.partial[table] = reading.partial
         log.info("read %-30s %12s rows %7.1f s", table.source.name, f"{report.rows:,}", time.monotonic() - started)
 
@@ -222,7 +241,15 @@ class _Landing:
 
     def _verified(self, table: Table) -> bool:
         """Whether what arrived is what MySQL sent."""
-        report, sent, arrived = self._report(table), self.totals[table], self.warehouse.staged_totals(table)
+        report, sent = self._report(table), self.totals[table]
+        try:
+            arrived = self.warehouse.staged_totals(table)
+        except psycopg2.Error as error:
+            report.status = "failed"
+            report.reason = (
+                f"what arrived could not be read (SQLSTATE {error.pgcode}). The last good rows are untouched."
+            )
+            return False
         if sent != arrived:
             report.status = "failed"
             report.reason = (
@@ -231,13 +258,15 @@ class _Landing:
             )
         elif self.settings.strict and (exceptions := self.warehouse.staged_exceptions(table)):
             report.status = "failed"
-            report.reason = f"{exceptions} rows hold a value that their warehouse type cannot, and --strict was asked for"
+            report.reason = f"{exceptions} rows hold a value that their warehouse type cannot, and that is --strict"
         return report.status != "failed"
 
     def _publish(self, changed: list[Table], unchanged: list[Table]) -> Report:
         """Everything that is verified becomes visible at one moment, together with its records."""
         warehouse, run_id = self.warehouse, str(uuid.uuid4())
         warehouse.begin()
+        for name in self.forgotten:
+            warehouse.forget(name)
         for table in changed:
             report = self._report(table)
             try:
@@ -248,7 +277,10 @@ class _Landing:
                     warehouse.record_columns(table)
             except psycopg2.Error as error:
                 report.status = "failed"
-                report.reason = f"it could not be published (SQLSTATE {error.pgcode}). The last good rows are untouched."
+                report.reason = (
+                    f"it could not be published (SQLSTATE {error.pgcode}). The last good rows are untouched. If the raw"
+                    " table was altered by hand, undo that, or drop it: the next run makes it anew."
+                )
                 continue
             report.status = "landed"
             report.inserted, report.updated, report.deleted = change.inserted, change.updated, change.deleted
@@ -257,9 +289,6 @@ class _Landing:
             self._record(table, run_id, Change(0, 0, 0))
         warehouse.record_run(run_id, self.started_at, self.loaded_at)
         warehouse.commit()
-        for table in changed:
-            if self._report(table).status == "landed":
-                warehouse.analyze(table)
         failed = any(report.status == "failed" for report in self.reports.values())
         return Report(
             run_id=run_id,
@@ -270,6 +299,15 @@ class _Landing:
             seconds=round(time.monotonic() - self.clock, 3),
             tables=sorted(self.reports.values(), key=lambda report: report.source_table),
         )
+
+    def _tidy(self, published: list[Table]) -> None:
+        """What follows publication; a failure here takes nothing back, and the next landing tidies again."""
+        try:
+            for table in published:
+                self.warehouse.analyze(table)
+            self.warehouse.drop_staging()
+        except (WarehouseUnavailable, psycopg2.Error) as error:
+            log.warning("Everything is published; cleaning up was not possible (%s).", type(error).__name__)
 
     def _record(self, table: Table, run_id: str, change: Change) -> None:
         report = self._report(table)
@@ -284,6 +322,10 @@ class _Landing:
 
     def _report(self, table: Table) -> TableReport:
         return self.reports[table.source.name]
+
+
+class _Stopped(Exception):
+    """The landing failed while the reading thread was at work."""
 
 
 class _Reading:
@@ -317,7 +359,9 @@ class _Reading:
         source.reset_totals()
         file = _File(self)
         for rows in source.stream(self.select):
-            while rows and clean and not self.landing.stopped.is_set():
+            if self.landing.stopped.is_set():
+                raise _Stopped
+            while rows and clean:
                 now, rows = rows[: limit - file.rows], rows[limit - file.rows :]
                 clean = file.write(now)
                 if file.rows == limit:
@@ -379,7 +423,7 @@ class _File:
     """One CSV file: a header, then lines as MySQL sent them."""
 
     def __init__(self, reading: _Reading):
-        self.path: Path = reading.landing.settings.work_folder / f"{uuid.uuid4().hex}.csv"
+        self.path: Path = reading.landing.folder / f"{uuid.uuid4().hex}.csv"
         self.rows = 0
         self._digest = hashlib.sha256(reading.select.encode())
         self._file: BinaryIO = self.path.open("wb")

@@ -24,17 +24,17 @@ class SettingsError(Exception):
 class Settings:
     """Patterns are shell patterns (``order*``); columns are given as ``table.column``, in MySQL's names."""
 
-    mysql: dict[str, Any]
+    mysql: dict[str, Any] = dataclasses.field(repr=False)
     """Arguments of ``pymysql.connect``."""
     database: str
-    postgres: dict[str, str]
+    postgres: dict[str, str] = dataclasses.field(repr=False)
     """libpq parameters."""
     include: tuple[str, ...] = ("*",)
     exclude: tuple[str, ...] = ()
     with_views: bool = False
     left_out_columns: tuple[str, ...] = ()
     hashed_columns: tuple[str, ...] = ()
-    hash_key: str = ""
+    hash_key: str = dataclasses.field(default="", repr=False)
     incremental: tuple[str, ...] = ()
     look_back: datetime.timedelta = datetime.timedelta(days=1)
     full_every: datetime.timedelta = datetime.timedelta(days=7)
@@ -89,11 +89,11 @@ def from_environment(environment: Mapping[str, str] = os.environ, **options: Any
     """
     read = _Reader(environment)
     host = read.required("MYSQL_HOST")
-    mysql = {
+    mysql: dict[str, Any] = {
         "host": host,
         "port": read.integer("MYSQL_PORT", 3306),
         "user": read.required("MYSQL_USER"),
-        "password": read.secret("MYSQL_PASSWORD"),
+        "password": read.secret("MYSQL_PASSWORD").encode(),  # else pymysql would send it in Latin-1
         "database": read.required("MYSQL_DATABASE"),
         "ssl": _tls(host, read),
     }

@@ -1,6 +1,8 @@
 """MySQL: one read-only connection, one consistent snapshot; which tables are there, and their rows as text."""
 
+import contextlib
 import dataclasses
+import socket
 import time
 from collections.abc import Iterator
 from typing import Any, cast
@@ -13,6 +15,10 @@ from ingestion.settings import Settings
 
 _READ_AT_ONCE = 1 << 18
 _SILENCE = 300  # seconds without a byte before the connection counts as lost
+_SESSION = (  # what the server's own settings would otherwise change in the rows, or leave out of them
+    "SET NAMES utf8mb4, time_zone = '+00:00', sql_mode = '', sql_select_limit = 18446744073709551615,"
+    " sql_big_selects = 1, group_concat_max_len = 1048576, net_write_timeout = 600"
+)
 
 
 class SourceUnavailable(Exception):
@@ -68,7 +74,7 @@ class Source:
             )
             version = self._connection.get_server_info()
             self.is_mariadb = "mariadb" in version.lower()
-            self._query("SET time_zone = '+00:00', sql_mode = '', net_write_timeout = 600, group_concat_max_len = 1048576")
+            self._query(_SESSION)
             timeout = settings.statement_timeout
             limit = f"max_statement_time = {timeout}" if self.is_mariadb else f"max_execution_time = {timeout * 1000}"
             self._query(f"SET SESSION {limit}")
@@ -79,6 +85,11 @@ class Source:
 
     def close(self) -> None:
         self._connection.close()
+
+    def abort(self) -> None:
+        """End what another thread is reading: it gets ``SourceUnavailable``."""
+        with contextlib.suppress(OSError, AttributeError):  # closed already
+            cast(Any, self._connection)._sock.shutdown(socket.SHUT_RDWR)
 
     def tables(self) -> list[SourceTable]:
         """The tables that the settings ask for, the largest first; views only when asked for."""

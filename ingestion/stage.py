@@ -120,7 +120,7 @@ class Stage:
                 if owner is table:
                     yield self._dlt.mark.with_file_import(str(path), "csv", rows)
 
-        columns = {name: {"data_type": "text", "nullable": False} for name in table.staged_names}
+        columns: Any = {name: {"data_type": "text", "nullable": False} for name in table.staged_names}
         return self._dlt.resource(files, name=table.staged_name, columns=columns)
 
     def _explain(self, error: BaseException) -> str:
@@ -150,7 +150,7 @@ def _destination() -> Any:
     from dlt.destinations import postgres
     from dlt.destinations.impl.postgres.postgres import PostgresClient, PostgresCsvCopyJob
 
-    class Copy(PostgresCsvCopyJob):  # type: ignore[misc]
+    class Copy(PostgresCsvCopyJob):
         def run(self) -> None:
             try:
                 super().run()
@@ -159,12 +159,12 @@ def _destination() -> Any:
                     raise
                 raise DestinationTerminalException(_reason(error)) from None
 
-    class Client(PostgresClient):  # type: ignore[misc]
+    class Client(PostgresClient):
         def create_load_job(self, table: Any, file_path: str, load_id: str, restore: bool = False) -> Any:
             job = super().create_load_job(table, file_path, load_id, restore)
             return Copy(file_path) if isinstance(job, PostgresCsvCopyJob) else job
 
-    class Destination(postgres):  # type: ignore[misc]
+    class Destination(postgres):
         destination_type = "dlt.destinations.postgres"
         client_class = Client
 

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import psycopg2
-import psycopg2.errors
 from psycopg2.extras import execute_values
 
 from ingestion.drift import KnownColumn, Verdict
@@ -81,7 +80,12 @@ comment on table {raw}._landing_state is 'One row per raw table: the digests tha
 """
 
 
-CONNECTION = {"connect_timeout": "10", "keepalives_idle": "30", "keepalives_interval": "10", "keepalives_count": "6"}
+CONNECTION: dict[str, Any] = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 6,
+}
 """libpq parameters: a server that is gone is noticed after a minute and a half, also while nothing is sent."""
 
 
@@ -127,8 +131,7 @@ class Warehouse:
         self._where = f"Postgres at {settings.postgres['host']}:{settings.postgres['port']}"
         try:
             self._connection = psycopg2.connect(
-                **settings.postgres,
-                **CONNECTION,
+                **(settings.postgres | CONNECTION),
                 application_name="landing",
                 options="-c timezone=UTC -c datestyle=ISO,YMD -c client_encoding=UTF8 -c extra_float_digits=1",
             )
@@ -168,14 +171,21 @@ class Warehouse:
     def drop_staging(self) -> None:
         self._execute(f"drop schema if exists {self.staging} cascade")
 
+    def relations(self) -> set[str]:
+        """Names in the raw schema that are taken."""
+        taken = self._rows("select relname from pg_class where relnamespace = %s::regnamespace", (self.raw,))
+        return {name for (name,) in taken}
+
     def known_columns(self) -> dict[str, list[KnownColumn]]:
-        """By warehouse table: its columns as of the last landing that published it."""
+        """By warehouse table: its columns as of the last landing that published it, and their types as they are now."""
         known: dict[str, list[KnownColumn]] = {}
         for table, *column in self._rows(
-            "select c.table_name, c.source_table, c.source_column, c.source_type, c.column_name, c.raw_type,"
-            f" c.key_position from {self.raw}._landing_columns c join pg_tables t"
-            " on t.schemaname = %s and t.tablename = c.table_name order by 1",
-            (self._settings.raw_schema,),
+            "select c.table_name, c.source_table, c.source_column, c.source_type, c.column_name,"
+            f" format_type(a.atttypid, a.atttypmod), c.key_position from {self.raw}._landing_columns c"
+            " join pg_class t on t.relnamespace = %s::regnamespace and t.relname = c.table_name and t.relkind = 'r'"
+            " join pg_attribute a on a.attrelid = t.oid and a.attname = c.column_name and not a.attisdropped"
+            " order by 1",
+            (self.raw,),
         ):
             known.setdefault(table, []).append(KnownColumn(*column))
         return known
@@ -230,8 +240,8 @@ class Warehouse:
         except WarehouseUnavailable as error:
             if self._connection.closed:  # the answer was lost, not necessarily the commit
                 raise WarehouseUnavailable(
-                    f"{self._where}: the connection was lost while the landing was committed: it is published as a whole"
-                    " or not at all. Run again."
+                    f"{self._where}: the connection was lost while the landing was committed: it is published as a"
+                    " whole or not at all. Run again."
                 ) from None
             raise error
 
@@ -327,9 +337,9 @@ class Warehouse:
         if table.keeps_exceptions:
             self._execute(f"alter table {self._staged(table)} drop column {quote(EXCEPTIONS)}")
         casts = [
-            f"alter column {column.quoted} type {column.policy.raw_type} using {column.quoted}::{column.policy.raw_type}"
+            f"alter column {column.quoted} type {kind} using {column.quoted}::{kind}"
             for column in table.columns
-            if column.policy.staged_type
+            if column.policy.staged_type and (kind := column.policy.raw_type)
         ]
         stamp = f"add column _loaded_at timestamptz not null default '{loaded_at.isoformat()}'"
         self._execute(f"alter table {self._staged(table)} {', '.join([*casts, stamp])}")
@@ -440,11 +450,12 @@ class Warehouse:
         ]
         missing = f"s.{table.key[0].quoted} is null or r.{table.key[0].quoted} is null"
         if rest:
-            differs = f"({', '.join(left for left, _ in rest)}) is distinct from ({', '.join(right for _, right in rest)})"
-            missing = f"{missing} or {differs}"
+            left_row, right_row = (", ".join(side) for side in zip(*rest, strict=True))
+            missing = f"{missing} or ({left_row}) is distinct from ({right_row})"
         join = "right" if partial else "full"
         return (
-            f"select r.ctid as raw_row, s.ctid as staged_row from {raw} r {join} join {staged} s on {on} where {missing}"
+            f"select r.ctid as raw_row, s.ctid as staged_row from {raw} r {join} join {staged} s on {on}"
+            f" where {missing}"
         )
 
     def _has_empty_key(self, table: Table) -> bool:
@@ -525,7 +536,8 @@ class Warehouse:
         while not self._value("select pg_try_advisory_lock(%s)", (number,)):
             if time.monotonic() > until:
                 raise AnotherLanding(
-                    f"Another landing into {self._settings.raw_schema} is running. Nothing was done; run again when it ended."
+                    f"Another landing into {self._settings.raw_schema} is running. Nothing was done; run again when"
+                    " it ended."
                 )
             time.sleep(0.2)
 
@@ -552,6 +564,8 @@ def _literal(text: str) -> str:
 
 def is_of_the_server(error: psycopg2.Error) -> bool:
     """Whether the server, its disk, a lock or an administrator stopped a statement, rather than what is in it."""
+    if "memory alloc" in str(error):  # a value of more than a gigabyte
+        return False
     return not error.pgcode or error.pgcode[:2] in ("08", "25", "40", "53", "55", "57", "58", "XX")
 
 

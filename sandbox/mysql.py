@@ -23,9 +23,9 @@ _ADMIN = "sandbox_admin"
 def connect(state: dict[str, Any], database: str | None = None) -> "pymysql.Connection[pymysql.cursors.Cursor]":
     """A connection of the server's administrator; used to load data and to trade."""
     return pymysql.connect(
-        host="127.0.0.1",
+        host=state.get("host", "127.0.0.1"),
         port=state["port"],
-        user=_ADMIN,
+        user=state.get("admin", _ADMIN),
         password=state["admin_password"],
         database=database,
         local_infile=True,

@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 import json
 import os
+import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -118,11 +119,37 @@ class Lane:
 
 @pytest.fixture(scope="session")
 def servers() -> Iterator[Servers]:
+    """The sandbox's servers; ``TEST_MYSQL_HOST``, ``_PORT``, ``_USER``, ``_PASSWORD`` name another MySQL to test on.
+
+    That one is written to: its user has all rights, and its database ``classicmodels`` is replaced.
+    """
     home.SANDBOX.mkdir(parents=True, exist_ok=True)
+    if os.environ.get("TEST_MYSQL_HOST"):
+        _use_other_mysql()
     settings = sandbox.up()
     wanted = ("MYSQL_", "PG")
     yield Servers({key: value for key, value in settings.items() if key.startswith(wanted)})
     sandbox.down()
+
+
+def _use_other_mysql() -> None:
+    given = {key.removeprefix("TEST_"): value for key, value in os.environ.items() if key.startswith("TEST_MYSQL_")}
+    state = {
+        "host": given["MYSQL_HOST"],
+        "port": int(given.get("MYSQL_PORT", "3306")),
+        "admin": given["MYSQL_USER"],
+        "admin_password": given["MYSQL_PASSWORD"],
+    }
+    password = secrets.token_hex(16)
+    with mysql.connect(state) as connection, connection.cursor() as cursor:
+        cursor.execute("drop user if exists 'ingest'@'%'")
+        cursor.execute(f"create user 'ingest'@'%' identified by '{password}'")
+        cursor.execute(f"create database if not exists {mysql.DATABASE}")
+        cursor.execute(f"grant select on {mysql.DATABASE}.* to 'ingest'@'%'")
+        cursor.execute("set global local_infile = 1")
+    home.update_state(mysql=state)
+    os.environ |= {"MYSQL_HOST": given["MYSQL_HOST"], "MYSQL_PORT": str(state["port"]), "MYSQL_USER": "ingest"}
+    os.environ |= {"MYSQL_PASSWORD": password, "MYSQL_DATABASE": mysql.DATABASE}
 
 
 @pytest.fixture
@@ -132,7 +159,8 @@ def lane(servers: Servers) -> Iterator[Lane]:
     connection = servers.mysql()
     with connection.cursor() as cursor:
         cursor.execute(f"create database {lane.database} character set utf8mb4")
-        cursor.execute(f"grant select on {lane.database}.* to 'ingest'@'127.0.0.1'")
+        account = "'ingest'@'%'" if os.environ.get("TEST_MYSQL_HOST") else "'ingest'@'127.0.0.1'"
+        cursor.execute(f"grant select on {lane.database}.* to {account}")
     yield lane
     with connection.cursor() as cursor:
         cursor.execute(f"drop database {lane.database}")

@@ -33,35 +33,71 @@ order_statuses as (
 ),
 
 {% if is_incremental() -%}
--- Everything that can move an order since this table was last built.
+-- Everything that can move an order since this table was last built. Each step reads its table by itself: Postgres
+-- would copy a CTE that is read twice to disk, and the cost would grow with the table.
+order_rows_changed as (
+    select order_number from {{ ref('stg_classicmodels__orders') }}
+    where _loaded_at > {{ watermark() }}
+),
+
+line_rows_changed as (
+    select order_number from {{ ref('stg_classicmodels__order_lines') }}
+    where _loaded_at > {{ watermark() }}
+),
+
+-- A customer changed: orders from then on belong to the new version.
+customers_changed as (
+    select
+        customer_number,
+        binds_from
+    from customers
+    where known_since > {{ watermark() }}
+),
+
+-- A rep changed (another office, another manager): so do the orders of the rep's customers from then on.
+customers_of_reps_changed as (
+    select
+        customers.customer_number,
+        employees.binds_from
+    from employees
+    inner join customers on employees.employee_number = customers.sales_rep_employee_number
+    where employees.known_since > {{ watermark() }}
+),
+
+customers_to_rebind as (
+    select
+        customer_number,
+        min(binds_from) as binds_from
+    from (
+        select * from customers_changed
+        union all
+        select * from customers_of_reps_changed
+    ) as changes
+    group by customer_number
+),
+
+order_dates as (
+    select
+        order_number,
+        customer_number,
+        order_date
+    from {{ ref('stg_classicmodels__orders') }}
+),
+
 changed_orders as (
-    select order_number from orders
-    where _loaded_at > {{ watermark() }}
+    select order_number from order_rows_changed
     union
-    select order_number from order_lines
-    where _loaded_at > {{ watermark() }}
+    select order_number from line_rows_changed
     union
     select order_number from deletions
     where deleted_at > {{ watermark() }}
     union
-    -- A customer changed: orders from then on belong to the new version.
-    select orders.order_number
-    from customers
-    inner join orders
+    select order_dates.order_number
+    from customers_to_rebind
+    inner join order_dates
         on
-            customers.customer_number = orders.customer_number
-            and customers.binds_from <= orders.order_date
-    where customers.known_since > {{ watermark() }}
-    union
-    -- A rep changed (another office, another manager): so do the orders of the rep's customers from then on.
-    select orders.order_number
-    from employees
-    inner join customers on employees.employee_number = customers.sales_rep_employee_number
-    inner join orders
-        on
-            customers.customer_number = orders.customer_number
-            and employees.binds_from <= orders.order_date
-    where employees.known_since > {{ watermark() }}
+            customers_to_rebind.customer_number = order_dates.customer_number
+            and customers_to_rebind.binds_from <= order_dates.order_date
 ),
 
 {% endif -%}
@@ -92,7 +128,7 @@ order_numbers as (
     {%- if is_incremental() %}
     select order_number from changed_orders
     {%- else %}
-    select order_number from orders
+    select order_number from {{ ref('stg_classicmodels__orders') }}
     union
     select order_number from line_totals
     union

@@ -19,19 +19,45 @@ products as (
 ),
 
 {% if is_incremental() -%}
-changed_orders as (
-    select order_number from orders
+-- Each step reads its table by itself: Postgres would copy a CTE that is read twice to disk.
+orders_changed as (
+    select order_number from {{ ref('int_orders__bound') }}
     where _loaded_at > {{ watermark() }}
-    union
-    -- A product changed, or arrived: lines ordered from then on take its new cost and list price.
-    select orders.order_number
+),
+
+-- A product changed, or arrived: lines ordered from then on take its new cost and list price.
+products_changed as (
+    select
+        product_code,
+        min(binds_from) as binds_from
     from products
-    inner join order_lines on products.product_code = order_lines.product_code
-    inner join orders
-        on
-            order_lines.order_number = orders.order_number
-            and products.binds_from <= orders.order_date
-    where products.known_since > {{ watermark() }}
+    where known_since > {{ watermark() }}
+    group by product_code
+),
+
+lines_of_products_changed as (
+    select
+        order_number,
+        product_code
+    from {{ ref('stg_classicmodels__order_lines') }}
+    where product_code in (select products_changed.product_code from products_changed)
+),
+
+order_dates as (
+    select
+        order_number,
+        order_date
+    from {{ ref('int_orders__bound') }}
+),
+
+changed_orders as (
+    select order_number from orders_changed
+    union
+    select lines_of_products_changed.order_number
+    from lines_of_products_changed
+    inner join products_changed on lines_of_products_changed.product_code = products_changed.product_code
+    left join order_dates on lines_of_products_changed.order_number = order_dates.order_number
+    where coalesce(order_dates.order_date, cast({{ beginning_of_time() }} as date)) >= products_changed.binds_from
 ),
 
 {% endif -%}

@@ -32,7 +32,7 @@ last_balances_with_country as (
         balances.outstanding_amount
     from balances
     left join customers on balances.customer_key = customers.customer_key
-    where balances.month_end_date_key in (select max(balances.month_end_date_key) from balances)
+    where balances.month_end_date_key in (select max(all_months.month_end_date_key) from balances as all_months)
 ),
 
 by_lines as (

@@ -34,7 +34,11 @@ activity as (
 ),
 
 orders as (
-    select * from {{ ref('int_orders__bound') }}
+    select
+        order_number,
+        customer_number,
+        order_date
+    from {{ ref('int_orders__bound') }}
     where is_in_source and customer_number is not null and order_date is not null
 ),
 
@@ -112,11 +116,15 @@ stored_totals as (
     where as_of_date_key in (select max(stored_months.as_of_date_key) from stored_months)
 ),
 
+changed_lines as (
+    select order_number from {{ ref('fct_order_lines') }}
+    where _loaded_at > {{ watermark() }}
+),
+
 members_with_changed_lines as (
     select distinct orders.customer_number
-    from order_lines
-    inner join orders on order_lines.order_number = orders.order_number
-    where order_lines._loaded_at > {{ watermark() }}
+    from changed_lines
+    inner join orders on changed_lines.order_number = orders.order_number
 ),
 
 -- What changed by its time of change; what was deleted, or moved to another customer, by the totals it leaves behind.

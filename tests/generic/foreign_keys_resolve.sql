@@ -8,7 +8,6 @@ with fact as (
     select
         {{ keys | join(',\n        ') }}
     from {{ model }}
-    group by {{ keys | join(', ') }}
 )
 {%- for key, to in keys.items() %},
 

@@ -5,7 +5,7 @@ with balances as (
 
 last_balances as (
     select * from balances
-    where month_end_date_key in (select max(balances.month_end_date_key) from balances)
+    where month_end_date_key in (select max(all_months.month_end_date_key) from balances as all_months)
 ),
 
 customers as (

@@ -1,79 +1,40 @@
 -- Every fact points to the one version of its member that binds the fact's date. Red after a landing that was
 -- published while dbt was building: build with --full-refresh then, and never land during a build.
-with customers as (
-    select * from {{ ref('dim_customers') }}
-),
-
-products as (
-    select * from {{ ref('dim_products') }}
-),
-
-employees as (
-    select * from {{ ref('dim_employees') }}
-),
-
-bindings as (
-    select distinct
-        'product' as member,
-        product_key as member_key,
-        order_date_key as date_key
-    from {{ ref('fct_order_lines') }}
-    union all
-    select distinct
-        'customer' as member,
-        customer_key as member_key,
-        order_date_key as date_key
-    from {{ ref('fct_orders') }}
-    union all
-    select distinct
-        'customer' as member,
-        customer_key as member_key,
-        payment_date_key as date_key
-    from {{ ref('fct_payments') }}
-    union all
-    select distinct
-        'employee' as member,
-        sales_rep_employee_key as member_key,
-        order_date_key as date_key
-    from {{ ref('fct_orders') }}
-),
-
-members as (
+{%- set bindings = [
+    ('fct_order_lines', 'product_key', 'order_date_key', 'dim_products', 'product_key'),
+    ('fct_orders', 'customer_key', 'order_date_key', 'dim_customers', 'customer_key'),
+    ('fct_orders', 'sales_rep_employee_key', 'order_date_key', 'dim_employees', 'employee_key'),
+    ('fct_payments', 'customer_key', 'payment_date_key', 'dim_customers', 'customer_key'),
+    ('fct_stock_levels', 'product_key', 'date_key', 'dim_products', 'product_key'),
+] %}
+{%- for fact, fact_key, date_key_column, dimension, dimension_key in bindings %}
+{{ 'with' if loop.first }} facts_{{ loop.index }} as (
     select
-        'customer' as member,
-        customer_key as member_key,
-        binds_from,
-        binds_to
-    from customers
-    union all
-    select
-        'product' as member,
-        product_key as member_key,
-        binds_from,
-        binds_to
-    from products
-    union all
-    select
-        'employee' as member,
-        employee_key as member_key,
-        binds_from,
-        binds_to
-    from employees
-)
+        {{ fact_key }} as member_key,
+        {{ date_key_column }} as date_key
+    from {{ ref(fact) }}
+),
 
+versions_{{ loop.index }} as (
+    select
+        {{ dimension_key }} as member_key,
+        {{ date_key('binds_from') }} as first_date_key,
+        {{ date_key('binds_to') }} as end_date_key
+    from {{ ref(dimension) }}
+){{ ',' if not loop.last }}
+{% endfor %}
+{%- for fact, fact_key, date_key_column, dimension, dimension_key in bindings %}
 select
-    bindings.member,
-    bindings.member_key,
-    bindings.date_key
-from bindings
-left join members
-    on
-        bindings.member = members.member
-        and bindings.member_key = members.member_key
+    '{{ fact }}' as fact,
+    facts_{{ loop.index }}.member_key,
+    facts_{{ loop.index }}.date_key
+from facts_{{ loop.index }}
+inner join versions_{{ loop.index }} on facts_{{ loop.index }}.member_key = versions_{{ loop.index }}.member_key
 where
-    bindings.date_key > 0
+    facts_{{ loop.index }}.date_key > 0
     and (
-        members.member_key is null
-        or bindings.date_key < {{ date_key('members.binds_from') }}
-        or bindings.date_key >= {{ date_key('members.binds_to') }}
+        facts_{{ loop.index }}.date_key < versions_{{ loop.index }}.first_date_key
+        or facts_{{ loop.index }}.date_key >= versions_{{ loop.index }}.end_date_key
     )
+{{ 'union all' if not loop.last }}
+{%- endfor %}

@@ -22,30 +22,30 @@ products as (
 expected as (
     select
         raw_lines.product_code,
-        raw_orders.order_date,
+        date_trunc('month', raw_orders.order_date) as order_month,
         count(*) as line_count,
         sum(raw_lines.quantity_ordered) as quantity_ordered,
         sum(raw_lines.quantity_ordered * raw_lines.price_each) as gross_sales_amount
     from raw_lines
     left join raw_orders on raw_lines.order_number = raw_orders.order_number
-    group by raw_lines.product_code, raw_orders.order_date
+    group by raw_lines.product_code, date_trunc('month', raw_orders.order_date)
 ),
 
 found as (
     select
         product_key,
-        order_date_key,
+        order_date_key / 100 as order_month,
         count(*) as line_count,
         sum(quantity_ordered) as quantity_ordered,
         sum(gross_sales_amount) as gross_sales_amount
     from order_lines
-    group by product_key, order_date_key
+    group by product_key, order_date_key / 100
 ),
 
 both_sides as (
     select
         expected.product_code,
-        coalesce(cast(to_char(expected.order_date, 'YYYYMM') as integer), -1) as order_month,
+        coalesce(cast(to_char(expected.order_month, 'YYYYMM') as integer), -1) as order_month,
         expected.line_count,
         expected.quantity_ordered,
         expected.gross_sales_amount
@@ -53,7 +53,7 @@ both_sides as (
     union all
     select
         products.product_code,
-        case when found.order_date_key > 0 then found.order_date_key / 100 else -1 end as order_month,
+        case when found.order_month > 0 then found.order_month else -1 end as order_month,
         -found.line_count as line_count,
         -found.quantity_ordered as quantity_ordered,
         -found.gross_sales_amount as gross_sales_amount

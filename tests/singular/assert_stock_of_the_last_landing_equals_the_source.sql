@@ -13,7 +13,7 @@ both_sides as (
         product_code,
         quantity_in_stock
     from stock_levels
-    where date_key in (select max(stock_levels.date_key) from stock_levels)
+    where date_key in (select max(all_days.date_key) from stock_levels as all_days)
 )
 
 select product_code
