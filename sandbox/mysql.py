@@ -67,16 +67,12 @@ def start() -> dict[str, str]:
 def stop() -> bool:
     """Stop the server; False if it was not running."""
     state = home.read_state().get(NAME)
-    if not running(state):
+    pid_file = home.servers_home() / NAME / "data" / "server.pid"
+    if state is None or not (pid_file.exists() and running(state)):
         return False
-    assert state is not None
-    connection = connect(state)
-    with connection.cursor() as cursor:
-        cursor.execute("select @@pid_file")
-        row = cursor.fetchone()
-        pid = int((home.servers_home() / NAME / "data" / Path(str(row[0])).name).read_text()) if row else 0
+    pid = int(pid_file.read_text(encoding="utf-8"))
+    with connect(state) as connection, connection.cursor() as cursor:
         cursor.execute("shutdown")
-    connection.close()
     for _ in range(300):
         if not _alive(pid):
             return True

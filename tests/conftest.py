@@ -142,13 +142,13 @@ def _use_other_mysql() -> None:
     }
     password = secrets.token_hex(16)
     with mysql.connect(state) as connection, connection.cursor() as cursor:
-        cursor.execute("drop user if exists 'ingest'@'%'")
-        cursor.execute(f"create user 'ingest'@'%' identified by '{password}'")
+        cursor.execute("drop user if exists 'ingest_test'@'%'")
+        cursor.execute(f"create user 'ingest_test'@'%' identified by '{password}'")
         cursor.execute(f"create database if not exists {mysql.DATABASE}")
-        cursor.execute(f"grant select on {mysql.DATABASE}.* to 'ingest'@'%'")
+        cursor.execute(f"grant select on {mysql.DATABASE}.* to 'ingest_test'@'%'")
         cursor.execute("set global local_infile = 1")
     home.update_state(mysql=state)
-    os.environ |= {"MYSQL_HOST": given["MYSQL_HOST"], "MYSQL_PORT": str(state["port"]), "MYSQL_USER": "ingest"}
+    os.environ |= {"MYSQL_HOST": given["MYSQL_HOST"], "MYSQL_PORT": str(state["port"]), "MYSQL_USER": "ingest_test"}
     os.environ |= {"MYSQL_PASSWORD": password, "MYSQL_DATABASE": mysql.DATABASE}
 
 
@@ -159,7 +159,7 @@ def lane(servers: Servers) -> Iterator[Lane]:
     connection = servers.mysql()
     with connection.cursor() as cursor:
         cursor.execute(f"create database {lane.database} character set utf8mb4")
-        account = "'ingest'@'%'" if os.environ.get("TEST_MYSQL_HOST") else "'ingest'@'127.0.0.1'"
+        account = "'ingest_test'@'%'" if os.environ.get("TEST_MYSQL_HOST") else "'ingest'@'127.0.0.1'"
         cursor.execute(f"grant select on {lane.database}.* to {account}")
     yield lane
     with connection.cursor() as cursor:
