@@ -1,0 +1,328 @@
+"""The landing against a raw copy of the same tables: ``python -m benchmarks.landing --help``, or ``make bench``.
+
+Every round, in this order, all on the same servers:
+
+raw pipe              ``mariadb --quick`` into ``psql``'s COPY, two tables at a time, into empty tables: the floor
+ours, first load      ``python -m ingestion`` with nothing there, to the end: read, verified, published
+ours, 1 % changed     after 1 % of orders and of order lines changed
+ours, nothing changed
+peers                 with ``--peers``: stock dlt in its fastest configuration, pgloader where it is installed
+
+The figures are medians over the rounds. A figure counts only if the program did its work: the pipe's rows are the
+same as ours, ours reports the changes that were made, a peer has as many rows per table.
+"""
+
+import argparse
+import concurrent.futures
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+from benchmarks import FOLDER, PROJECT, measure
+from benchmarks.measure import RAW, BenchmarkFailed, Command, Cost, Environment, Stopwatch
+from benchmarks.peers import CONFIGURATIONS
+from ingestion.names import quote, quote_mysql, snake_case
+from sandbox import home, postgres
+from sandbox.prerequisites import find
+
+PIPE, FIRST, CHANGED, SAME = (
+    "raw pipe, two tables at a time",
+    "ours, first load",
+    "ours, 1 % changed",
+    "ours, nothing changed",
+)
+PEER = "connectorx-parquet"
+TEXTS = ("char", "varchar", "text", "mediumtext", "longtext")
+LINEAR = [10.0, 100.0, 1000.0]
+
+
+def run(options: argparse.Namespace) -> None:
+    machine = measure.Machine()
+    with measure.servers() as environment:
+        python = peer_environment() if options.peers else None
+        linear = [linearity(scale, options.rounds, environment) for scale in options.linear or []]
+        measure.fill(options.scale)
+        warm_up(environment)  # the pipe's tables are made from its types
+        costs: dict[str, list[Cost]] = defaultdict(list)
+        for number in range(options.rounds):
+            print(f"round {number + 1} of {options.rounds}", flush=True)
+            rows = one_round(environment, costs)
+            if python:
+                for name in options.peers:
+                    costs[f"dlt, {name}"].append(peer([python, "benchmarks/peers.py", name], environment))
+            if python and (loader := find("pgloader")):
+                costs["pgloader"].append(pgloader(loader, environment))
+        report(options, machine, rows, costs, linear)
+
+
+def warm_up(environment: Environment) -> None:
+    """A first load that is not measured: the source's rows are in its memory, Python's modules are compiled."""
+    measure.forget_landings()
+    measure.land(environment)
+
+
+def one_round(environment: Environment, costs: dict[str, list[Cost]]) -> int:
+    """The pipe and the three landings; returns the rows of the first."""
+    piped = pipe(environment)
+    if piped:
+        costs[PIPE].append(piped)
+    measure.forget_landings()
+    cost, tables = measure.land(environment)
+    costs[FIRST].append(cost)
+    rows = sum(int(table["rows"]) for table in tables)
+    expect("the first load", sum(table["inserted"] for table in tables), rows, rows)
+    if piped:
+        compare_with_pipe()
+    measure.change_one_percent()
+    for name, least, most in ((CHANGED, 0.005, 0.02), (SAME, 0.0, 0.0)):
+        cost, tables = measure.land(environment)
+        costs[name].append(cost)
+        touched = sum(table[what] for table in tables for what in ("inserted", "updated", "deleted"))
+        expect(name, touched, least * rows, most * rows)
+    return rows
+
+
+def expect(what: str, touched: int, least: float, most: float) -> None:
+    if not least <= touched <= most:
+        raise BenchmarkFailed(f"{what} touched {touched} rows; {least:.0f} to {most:.0f} were expected.")
+
+
+# the floor
+
+
+def source_tables() -> dict[str, list[tuple[str, str]]]:
+    """Names and types of the columns of every table, the largest table first."""
+    with measure.on_source() as cursor:
+        cursor.execute(
+            "select t.table_name, c.column_name, c.data_type from information_schema.tables t"
+            " join information_schema.columns c using (table_schema, table_name) where t.table_schema = database()"
+            " order by t.table_rows desc, t.table_name, c.ordinal_position"
+        )
+        tables: dict[str, list[tuple[str, str]]] = defaultdict(list)
+        for table, column, data_type in cursor.fetchall():
+            tables[table].append((column, data_type))
+    return tables
+
+
+def pipe(environment: Environment) -> Cost | None:
+    """Copy all tables into schema ``pipe``; None where there is no client.
+
+    The client's batch format escapes tabs, line breaks and backslashes as COPY reads them, and prints NULL as the word,
+    which no text of the generated data is: ``compare_with_pipe`` would tell. Bytes go as hex; carriage returns, which
+    COPY refuses, are escaped by ``sed`` in the few tables that hold any.
+    """
+    client = find("mariadb", "mysql")
+    if client is None:
+        print("There is no mariadb or mysql client on PATH: no raw pipe, no ratios.")
+        return None
+    tables = source_tables()
+    with_returns = set()
+    with measure.on_source() as cursor:
+        for table, columns in tables.items():
+            texts = [f"instr({quote_mysql(name)}, char(13))" for name, kind in columns if kind in TEXTS]
+            cursor.execute(
+                f"select exists (select 1 from {quote_mysql(table)} where {' or '.join(texts or ['false'])})"
+            )
+            if cursor.fetchone() == (1,):
+                with_returns.add(table)
+    with measure.on_warehouse() as cursor:
+        cursor.execute("drop schema if exists pipe cascade")
+        cursor.execute("create schema pipe")
+        for table in map(snake_case, tables):
+            cursor.execute(f"create table pipe.{quote(table)} as select * from {RAW}.{quote(table)} with no data")
+            cursor.execute(f"alter table pipe.{quote(table)} drop column _loaded_at")
+    with Stopwatch(environment | {"MYSQL_PWD": environment["MYSQL_PASSWORD"]}) as watch:
+
+        def copy(table: str) -> None:
+            columns = [
+                f"concat('\\\\x', hex({quote_mysql(name)}))" if kind.endswith("blob") else quote_mysql(name)
+                for name, kind in tables[table]
+            ]
+            select = f"select {', '.join(columns)} from {quote_mysql(table)}"
+            address = [f"--host={environment['MYSQL_HOST']}", f"--port={environment['MYSQL_PORT']}"]
+            address += [f"--user={environment['MYSQL_USER']}", environment["MYSQL_DATABASE"]]
+            flags = ["--no-defaults", "--default-character-set=utf8mb4", "--quick", "--batch", "--skip-column-names"]
+            programs: list[Command] = [[client, *flags, *address, "--execute", select]]
+            if table in with_returns:
+                programs.append(["sed", r"s/\r/\\r/g"])
+            load = f"copy pipe.{quote(snake_case(table))} from stdin with (null 'NULL', encoding 'utf8')"
+            psql = postgres.binaries() / "psql"
+            programs.append([psql, "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--command", load])
+            watch.wait(*watch.start_pipe(programs))
+
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            list(pool.map(copy, tables))
+    return watch.cost
+
+
+def compare_with_pipe() -> None:
+    """Both paths must have landed the same rows, or the ratio says nothing."""
+    with measure.on_warehouse() as cursor:
+        for table, columns in source_tables().items():
+            names = ", ".join(quote(snake_case(column)) for column, _ in columns)
+            sums = []
+            for schema in ("pipe", RAW):
+                relation = f"(select {names} from {schema}.{quote(snake_case(table))}) t"
+                cursor.execute(f"select count(*), sum(hashtextextended(t::text, 0)) from {relation}")
+                sums.append(cursor.fetchone())
+            if sums[0] != sums[1]:
+                raise BenchmarkFailed(f"{table}: the pipe and the landing differ: {sums[0]} and {sums[1]}.")
+
+
+# the peers
+
+
+def peer_environment() -> Path:
+    """The Python of an environment with the other tools, made when it is not there or its pins have changed."""
+    folder, pins = FOLDER / "peers", PROJECT / "requirements-bench.txt"
+    made = folder / "installed.txt"
+    if not made.exists() or made.read_text() != pins.read_text():
+        print("installing the other tools ...", flush=True)
+        pip: list[str | Path] = [
+            folder / "bin" / "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--require-hashes",
+            "-r",
+        ]
+        uv: list[str | Path] = [
+            folder / "bin" / "uv",
+            "pip",
+            "install",
+            "--quiet",
+            "--python",
+            folder / "bin" / "python",
+        ]
+        commands: list[Command] = [
+            [sys.executable, "-m", "venv", "--clear", folder],
+            [*pip, "requirements-uv.txt"],
+            [*uv, "--require-hashes", "-r", pins],
+            [folder / "bin" / "python", "-m", "compileall", "-q", "-j2", folder / "lib"],
+        ]
+        for command in commands:
+            subprocess.run(command, cwd=PROJECT, check=True, stdout=subprocess.DEVNULL)
+        made.write_text(pins.read_text())
+    return folder / "bin" / "python"
+
+
+def peer(command: Command, environment: Environment) -> Cost:
+    """What a tool costs that loads all tables into schema ``peer``."""
+    with measure.on_warehouse() as cursor:
+        for schema in ("peer", "peer_staging"):
+            cursor.execute(f"drop schema if exists {schema} cascade")
+    cost = measure.cost_of(command, environment)
+    with measure.on_warehouse() as cursor:
+        for table in map(snake_case, source_tables()):
+            cursor.execute(f"select (select count(*) from peer.{table}), (select count(*) from {RAW}.{table})")
+            theirs, ours = cursor.fetchone()
+            if theirs != ours:
+                raise BenchmarkFailed(f"{command[-1]} has {theirs} rows of {table}, not {ours}.")
+    return cost
+
+
+def pgloader(program: str, environment: Environment) -> Cost:
+    """pgloader with its defaults for a whole database: two tables at a time, types of its own, indexes left out."""
+    source = "mysql://{MYSQL_USER}:{MYSQL_PASSWORD}@{MYSQL_HOST}:{MYSQL_PORT}/{MYSQL_DATABASE}".format_map(environment)
+    target = "postgresql://{PGUSER}:{PGPASSWORD}@{PGHOST}:{PGPORT}/{PGDATABASE}".format_map(environment)
+    script = FOLDER / "pgloader.load"
+    home.write_private(
+        script,
+        f"load database from {source} into {target}\n"
+        " with include drop, create tables, no foreign keys, create no indexes, reset no sequences,\n"
+        "      workers = 4, concurrency = 2\n"
+        f" alter schema '{environment['MYSQL_DATABASE']}' rename to 'peer';\n",
+    )
+    try:
+        return peer([program, "--quiet", script], environment)
+    finally:
+        script.unlink()
+
+
+# linearity and the report
+
+
+def linearity(scale: float, rounds: int, environment: Environment) -> dict[str, float]:
+    """Rows, and the median seconds and most MiB of a first load."""
+    print(f"first loads at scale {scale:g}", flush=True)
+    measure.fill(scale)
+    warm_up(environment)
+    costs = []
+    for _ in range(rounds):
+        measure.forget_landings()
+        cost, tables = measure.land(environment)
+        costs.append(cost)
+    cost = Cost.median(costs)
+    return {
+        "scale": scale,
+        "rows": sum(table["rows"] for table in tables),
+        "seconds": cost.wall,
+        "cpu": cost.cpu,
+        "memory": cost.memory,
+    }
+
+
+def report(
+    options: argparse.Namespace,
+    machine: measure.Machine,
+    rows: int,
+    costs: dict[str, list[Cost]],
+    linear: list[dict[str, float]],
+) -> None:
+    medians = {name: Cost.median(list_of) for name, list_of in costs.items()}
+    about = machine.describe([cost for list_of in costs.values() for cost in list_of])
+    print(
+        f"scale {options.scale:g}: {rows:,} rows in {len(source_tables())} tables; medians of {options.rounds} rounds"
+    )
+    pipe_cost = medians.get(PIPE)
+    measure.table(medians, pipe_cost)
+    if linear:
+        print(
+            f"\n{'first load at scale':<34}{'rows':>12}{'seconds':>9}{'s per million':>15}{'and per further one':>21}"
+        )
+        before: dict[str, float] = {}
+        for point in linear:
+            further = (point["seconds"] - before["seconds"]) / (point["rows"] - before["rows"]) if before else None
+            print(
+                f"{point['scale']:<34g}{point['rows']:>12,}{point['seconds']:>9.2f}"
+                f"{point['seconds'] / point['rows'] * 1e6:>15.2f}" + (f"{further * 1e6:>21.2f}" if further else "")
+            )
+            before = point
+    print("\ngoals, meant for scale 1000:")
+    first = medians[FIRST].wall
+    if pipe_cost:
+        measure.goal("first load to raw pipe", first / pipe_cost.wall, 1.5)
+    for name in [name for name in medians if name not in (PIPE, FIRST, CHANGED, SAME)]:
+        measure.goal(f"first load to {name}", first / medians[name].wall, 1)
+    measure.goal("1 % changed to first load", medians[CHANGED].wall / first, 1)
+    measure.goal("nothing changed to first load", medians[SAME].wall / first, 0.5)
+    measure.goal("peak memory", max(medians[name].memory for name in (FIRST, CHANGED, SAME)), 150, " MiB")
+    content = {"scale": options.scale, "rows": rows, "rounds": options.rounds, "machine": about}
+    content |= {"medians": medians, "all": costs, "linear": linear}
+    measure.write_report("bench_landing.json", content)
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.landing", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--scale", type=float, default=1000, help="size of the data; 1000 is 3.7 million rows (default)"
+    )
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--peers", nargs="*", choices=CONFIGURATIONS, help=f"also other tools; dlt's configurations (default: {PEER})"
+    )
+    parser.add_argument(
+        "--linear", nargs="*", type=float, metavar="SCALE", help="also first loads at these scales (10 100 1000)"
+    )
+    options = parser.parse_args()
+    options.peers = options.peers if options.peers is None else options.peers or [PEER]
+    options.linear = options.linear if options.linear is None else options.linear or LINEAR
+    return options
+
+
+if __name__ == "__main__":
+    options = parse()
+    sys.exit(measure.main(lambda: run(options)))
