@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ingestion.landing import Report, land
-from ingestion.settings import SettingsError, from_environment
+from ingestion.settings import SettingsError, from_environment, words
 from ingestion.source import SourceUnavailable
 from ingestion.stage import StageUnavailable
 from ingestion.warehouse import AnotherLanding, WarehouseUnavailable
@@ -68,7 +68,7 @@ def _land(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
     """The exit code, and the report: of a landing, or of why there was none."""
     try:
         settings = from_environment(
-            include=tuple(options.tables.split(",")) if options.tables else None,
+            include=words(options.tables) or None,
             strict=options.strict,
             accept_drift=options.accept_drift,
             full_compare=options.full,

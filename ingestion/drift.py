@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from ingestion.plan import Table
+from ingestion.types import BYTES, GEOMETRIES, INTEGER_BITS, SIZED_TEXTS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +53,10 @@ def judge(table: Table, known: Sequence[KnownColumn]) -> Verdict:
             verdict.breaking.append(f"column {old.source_column} became {column.source.name}")
         if old.source_type != column.source.column_type:
             change = f"column {column.source.name} changed from {old.source_type} to {column.source.column_type}"
-            if not _holds(old.source_type, column.source.column_type, old.raw_type, column.policy.raw_type):
+            grows = _raw_holds(old.raw_type, column.policy.raw_type) and _holds(
+                old.source_type, column.source.column_type
+            )
+            if not grows:
                 verdict.breaking.append(change)
             else:
                 verdict.notes.append(change)
@@ -78,32 +82,60 @@ def vanished(known: Mapping[str, Sequence[KnownColumn]], present: set[str]) -> d
     }
 
 
-def _holds(old: str, new: str, old_raw: str, new_raw: str) -> bool:
-    """Whether every value of MySQL type ``old`` is also one of ``new``."""
-    if not _raw_holds(old_raw, new_raw):
+def _holds(old: str, new: str) -> bool:
+    """Whether every value of MySQL type ``old`` is also one of ``new``. Where that is not sure, no."""
+    name, new_name = _name(old), _name(new)
+    if _whole_numbers(old) or _whole_numbers(new):
+        before, after = _whole_numbers(old), _whole_numbers(new)
+        return bool(before and after and after[0] <= before[0] and before[1] <= after[1])
+    if name in ("float", "double"):
+        signs = "unsigned" in old or "unsigned" not in new
+        return signs and "(" not in new and (name, new_name) in (("float", "float"), (name, "double"))
+    if name in ("enum", "set"):
+        members = [set(re.findall(r"'((?:[^']|'')*)'", kind)) for kind in (old, new)]
+        return name == new_name and members[0] <= members[1]
+    if name in GEOMETRIES:
+        return new_name in (name, "geometry")
+    family = {name, new_name}
+    if name != new_name and not (family <= SIZED_TEXTS or family <= BYTES):
         return False
-    old_name, new_name = old.split("(")[0].split()[0], new.split("(")[0].split()[0]
-    if old_name in ("enum", "set") and new_name == old_name:
-        return set(re.findall(r"'((?:[^']|'')*)'", old)) <= set(re.findall(r"'((?:[^']|'')*)'", new))
-    if old_name == new_name == "double" or old_raw.startswith("numeric") or "int" in old_name:
-        return True
     return _capacity(new) >= _capacity(old)
 
 
-def _capacity(mysql_type: str) -> float:
+def _name(mysql_type: str) -> str:
+    return re.split(r"[ (]", mysql_type)[0]
+
+
+def _whole_numbers(mysql_type: str) -> tuple[int, int] | None:
+    """The least and the greatest whole number of a type; None: it is not one of numbers, or of floats."""
+    name, signed = _name(mysql_type), "unsigned" not in mysql_type
+    if name == "year":
+        return 0, 2155
+    sizes = [int(size) for size in re.findall(r"\d+", mysql_type.partition("(")[2].partition(")")[0])]
+    if name == "bit":
+        return 0, 2 ** sizes[0] - 1
+    if name == "decimal":
+        most = 10 ** (sizes[0] - sizes[1]) - 1
+        return (-most if signed else 0), most
+    if name not in INTEGER_BITS:
+        return None
+    values = 2 ** INTEGER_BITS[name]
+    return (-values // 2, values // 2 - 1) if signed else (0, values - 1)
+
+
+def _capacity(mysql_type: str) -> int:
     """How long a text or binary value, or how fine a time, may be."""
-    name = mysql_type.split("(")[0].split()[0]
     sizes = {"tiny": 255, "text": 65_535, "blob": 65_535, "medium": 2**24 - 1, "long": 2**32 - 1}
     length = re.search(r"\((\d+)", mysql_type)
     if length:
-        return float(length[1])
-    return next((float(size) for prefix, size in sizes.items() if name.startswith(prefix)), 0.0)
+        return int(length[1])
+    return next((size for prefix, size in sizes.items() if _name(mysql_type).startswith(prefix)), 0)
 
 
 def _raw_holds(old: str, new: str) -> bool:
     """Whether a raw column can become ``new`` and lose nothing."""
     integers = {"smallint": 5, "integer": 10, "bigint": 19, "numeric(20,0)": 20}
-    if old == new or new == "text" and old == "text":
+    if old == new:
         return True
     if old in integers and new in integers:
         return integers[new] > integers[old]

@@ -6,6 +6,7 @@ import hashlib
 import logging
 import os
 import queue
+import re
 import shutil
 import tempfile
 import threading
@@ -26,6 +27,8 @@ from ingestion.warehouse import Change, State, Warehouse, WarehouseUnavailable, 
 
 CHUNK_ROWS = 250_000
 """Rows of one file. Files are loaded while MySQL sends the next."""
+
+_SURROGATE = re.compile(rb"\xed[\xa0-\xbf]")
 
 log = logging.getLogger("ingestion")
 
@@ -69,7 +72,7 @@ def land(settings: Settings) -> Report:
         SourceUnavailable: MySQL cannot be reached or went away. What was published before is untouched.
         WarehouseUnavailable, StageUnavailable: the same for the warehouse.
         AnotherLanding: one into the same schema is running.
-        SettingsError: ``AS_OF`` lies before the last landing.
+        SettingsError: ``AS_OF`` lies before the last landing, or a pattern fits nothing in the source.
     """
     warehouse = Warehouse(settings)
     folder: Path | None = None
@@ -142,6 +145,8 @@ class _Landing:
         for name, reason in refused.items():
             self.reports[name] = TableReport(name, reason=reason)
         known, taken = self.warehouse.known_columns(), self.warehouse.relations()
+        followed = {columns[0].source_table for columns in known.values()}
+        self.settings.check_patterns(self.source.column_names(), followed)
         self._judge_vanished(known, {table.name for table in found})
         accepted = []
         for table in plans:
@@ -218,6 +223,8 @@ class _Landing:
                     self._extract_table(table)
                 except TableUnreadable as error:
                     self._report(table).reason = f"it could not be read: {error}"
+                except psycopg2.Error as error:
+                    self._report(table).reason = f"it could not be staged (SQLSTATE {error.pgcode})"
             self.extracted.put(None)
         except BaseException as error:  # handed to the main thread, which raises it
             self.extracted.put(error)
@@ -225,8 +232,8 @@ class _Landing:
     def _extract_table(self, table: Table) -> None:
         started = time.monotonic()
         reading = _Reading(self, table)
-        if not reading.run():  # a NUL among its texts: once more, with every text checked
-            table = plan_table(self.source, table.source, table.name, self.settings, may_hold_nul=True)
+        if not reading.run():  # a NUL or surrogate among its texts: once more, with every text checked
+            table = plan_table(self.source, table.source, table.name, self.settings, check_texts=True)
             reading = _Reading(self, table)
             reading.run()
         report = self._report(table)
@@ -256,6 +263,9 @@ class _Landing:
                 f"MySQL sent {sent.rows} rows with checksum {sent.checksum}, {arrived.rows} rows with checksum"
                 f" {arrived.checksum} arrived. The last good rows are untouched; run again."
             )
+        elif self.partial[table] and self.warehouse.has_empty_key(table):
+            report.status = "failed"
+            report.reason = "a key could not be held, so changes cannot be found: take it out of INGEST_INCREMENTAL"
         elif self.settings.strict and (exceptions := self.warehouse.staged_exceptions(table)):
             report.status = "failed"
             report.reason = f"{exceptions} rows hold a value that their warehouse type cannot, and that is --strict"
@@ -354,9 +364,11 @@ class _Reading:
         self._staged = False
 
     def run(self) -> bool:
-        """Read to the end; False if a text holds a NUL that nobody looked for."""
+        """Read to the end; False if a text holds what the warehouse would refuse and nobody looked for."""
         source, limit, clean = self.landing.source, CHUNK_ROWS, True
         source.reset_totals()
+        if self.state is None:
+            self._hand_over()  # what cannot be staged fails before it is read
         file = _File(self)
         for rows in source.stream(self.select):
             if self.landing.stopped.is_set():
@@ -364,12 +376,14 @@ class _Reading:
             while rows and clean:
                 now, rows = rows[: limit - file.rows], rows[limit - file.rows :]
                 clean = file.write(now)
-                if file.rows == limit:
+                if clean and file.rows == limit:
                     self._finish(file)
                     file = _File(self)
-        self._finish(file)
         if not clean:
+            file.close()
+            file.path.unlink(missing_ok=True)
             return False
+        self._finish(file)
         self.totals = source.totals()
         counted = self._raw_rows_are_there()
         self.unchanged = self._same and self.state is not None and self.digests == self.state.digests and counted
@@ -430,13 +444,13 @@ class _File:
         self._file.write((",".join(reading.table.staged_names) + "\n").encode())
 
     def write(self, rows: list[bytes]) -> bool:
-        """Append rows; False if one holds a NUL."""
+        """Append rows; False if one holds what no PostgreSQL text can: NUL, or a lone surrogate."""
         rows.append(b"")
         lines = b"\n".join(rows)
         self.rows += len(rows) - 1
         self._digest.update(lines)
         self._file.write(lines)
-        return b"\0" not in lines
+        return b"\0" not in lines and not (b"\xed" in lines and _SURROGATE.search(lines))
 
     def close(self) -> str:
         self._file.close()

@@ -5,16 +5,23 @@ import re
 from collections.abc import Iterable
 
 MAX_LENGTH = 63  # bytes; PostgreSQL's limit, half of Redshift's
+RESERVED = {
+    *("ctid", "cmin", "cmax", "oid", "tableoid", "xmin", "xmax"),  # no column can have these
+    *("landing_runs", "landing_tables", "landing_deletions", "landing_exceptions", "landing_columns", "landing_state"),
+}
+"""What PostgreSQL refuses. A table brings a type of its name after an underscore, and ``_landing_runs`` is there."""
 
 
 def snake_case(name: str) -> str:
     """``customerNumber`` -> ``customer_number``, ``MSRP`` -> ``msrp``, ``Order ID`` -> ``order_id``.
 
     What is neither an ASCII letter nor a digit separates words. No name starts with an underscore and a letter:
-    those are kept for the landing's own columns and tables.
+    those are kept for the landing's own columns and tables. ``ctid`` -> ``ctid_``: see ``RESERVED``.
     """
     spaced = re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name))
     words = re.sub(r"[^a-z0-9]+", "_", spaced.lower()).strip("_")
+    if words in RESERVED:
+        return f"{words}_"
     return f"_{words}" if words[:1].isdigit() else words or "unnamed"
 
 
@@ -25,12 +32,16 @@ def warehouse_names(names: Iterable[str]) -> dict[str, str]:
     the others, and names that are too long, end in a hash of their MySQL name.
     """
     given: dict[str, str] = {}
+    taken: set[str] = set()
     for name in sorted(names, key=lambda name: (snake_case(name) != name, name)):
-        plain = snake_case(name)
-        if len(plain) > MAX_LENGTH or plain in given.values():
-            suffix = "_" + hashlib.sha256(name.encode()).hexdigest()[:8]
-            plain = plain[: MAX_LENGTH - len(suffix)] + suffix
-        given[name] = plain
+        plain = found = snake_case(name)
+        digest = hashlib.sha256(name.encode()).hexdigest()
+        for length in range(8, len(digest)):  # longer only where another name already looks like that
+            if len(found) <= MAX_LENGTH and found not in taken:
+                break
+            found = f"{plain[: MAX_LENGTH - 1 - length]}_{digest[:length]}"
+        taken.add(found)
+        given[name] = found
     return given
 
 

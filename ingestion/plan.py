@@ -5,6 +5,7 @@ lines again from what arrived and adds up theirs. Equal counts and sums say that
 """
 
 import dataclasses
+import hashlib
 from collections.abc import Sequence
 
 from ingestion.names import quote, quote_mysql, warehouse_names
@@ -12,6 +13,8 @@ from ingestion.settings import Settings
 from ingestion.source import Source, SourceColumn, SourceTable
 from ingestion.types import NoPolicy, Policy, hashed, policy
 
+MAX_COLUMNS = 1598
+"""PostgreSQL's 1,600 without ``_loaded_at`` and, while staged, ``_exceptions``."""
 EXCEPTIONS = "_exceptions"
 """Column of a staged row: ``<column number>:<hex of the original>``, one word per value that could not be held."""
 
@@ -34,6 +37,10 @@ class Column:
     def unfit(self) -> str | None:
         return self.policy.unfit.replace("{}", self.in_mysql) if self.policy.unfit else None
 
+    @property
+    def original(self) -> str:
+        return self.policy.original.replace("{}", self.in_mysql)
+
     def sent(self) -> str:
         """MySQL expression for the field of the line: empty for NULL, in quotes where it may hold anything."""
         text = self.policy.sent.replace("{}", self.in_mysql)
@@ -41,7 +48,7 @@ class Column:
             text = f"""CONCAT('"', REPLACE({text}, '"', '""'), '"')"""
         if self.unfit:
             return f"CASE WHEN {self.in_mysql} IS NULL OR {self.unfit} THEN '' ELSE {text} END"
-        return f"IFNULL({text}, '')" if self.source.nullable else text
+        return f"IF({self.in_mysql} IS NULL, '', {text})" if self.source.nullable else text
 
     def read_back(self) -> str:
         """Warehouse expression that makes the field again from a staged row."""
@@ -50,9 +57,11 @@ class Column:
             text = f"""'"' || replace({text}, '"', '""') || '"'"""
         return f"coalesce({text}, '')" if self.source.nullable or self.unfit else text
 
-    def published(self, alias: str) -> str:
+    def published(self, alias: str = "") -> str:
         """Warehouse expression for the raw value of a staged row."""
-        value = f"{alias}.{self.quoted}"
+        value = f"{alias}.{self.quoted}" if alias else self.quoted
+        if self.policy.published:
+            return self.policy.published.replace("{}", value)
         return f"cast({value} as {self.policy.raw_type})" if self.policy.staged_type else value
 
 
@@ -66,8 +75,10 @@ class Table:
 
     @property
     def key(self) -> tuple[Column, ...]:
-        """Empty when the source has no key, or one whose columns do not all land."""
+        """Empty when the source has no key, or one whose columns do not all land, or not as distinct as they are."""
         keyed = sorted((column for column in self.columns if column.source.key_position), key=_key_position)
+        if not all(column.policy.tells_apart for column in keyed):
+            return ()
         complete = len(keyed) == sum(1 for column in self.source.columns if column.key_position)
         return tuple(keyed) if complete else ()
 
@@ -82,19 +93,21 @@ class Table:
     def line(self, checksum: str) -> str:
         """MySQL expression for a row's line; counts rows and adds up checksums on the way.
 
-        ``checksum`` is MySQL's expression for the checksum of a line ``{}``.
+        CONCAT, unlike CONCAT_WS, leaves nothing out: where a field or the original of one outgrows
+        ``max_allowed_packet``, the whole line is NULL, which the reader takes for an error. ``checksum`` is MySQL's
+        expression for the checksum of a line ``{}``.
         """
         fields = [column.sent() for column in self.columns]
         if self.keeps_exceptions:
             originals = [
-                f"IF({column.unfit}, CONCAT('{number}:', HEX({column.policy.original.replace('{}', column.in_mysql)})), NULL)"
+                f"IF({column.unfit}, CONCAT('{number}:', HEX({column.original}), ' '), '')"
                 for number, column in enumerate(self.columns)
                 if column.unfit
             ]
-            fields.append(f"CONCAT_WS(' ', {', '.join(originals)})")
-        counted = checksum.replace("{}", "@landing_line")
+            fields.append(f"TRIM(CONCAT({', '.join(originals)}))")
+        joined, counted = ", ',', ".join(fields), checksum.replace("{}", "@landing_line")
         return (
-            f"CONCAT(@landing_line := CONCAT_WS(',', {', '.join(fields)}),"
+            f"CONCAT(@landing_line := CONCAT({joined}),"
             f" IF((@landing_rows := @landing_rows + 1) + (@landing_checksum := @landing_checksum + {counted}), '', ''))"
         )
 
@@ -112,29 +125,36 @@ class Table:
 def plan_tables(
     source: Source, tables: Sequence[SourceTable], settings: Settings
 ) -> tuple[list[Table], dict[str, str]]:
-    """A plan for each table, and by MySQL name the reason for each that cannot land."""
+    """A plan for each table the settings ask for, and by MySQL name the reason for each that cannot land.
+
+    ``tables`` are all there are: what a table is named must not depend on which others land with it.
+    """
     names = warehouse_names(table.name for table in tables)
     plans, refused = [], {}
     for table in tables:
+        if not settings.wants(table.name) or table.is_view and not settings.with_views:
+            continue
         try:
             plans.append(plan_table(source, table, names[table.name], settings))
         except NoPolicy as error:
             refused[table.name] = str(error)
+        except Exception as error:  # whatever is wrong with this one, the others land
+            refused[table.name] = f"it could not be planned ({type(error).__name__})"
     return plans, refused
 
 
-def plan_table(
-    source: Source, table: SourceTable, name: str, settings: Settings, may_hold_nul: bool = False
-) -> Table:
-    """Raises ``NoPolicy`` where a column's type has none, naming the column."""
+def plan_table(source: Source, table: SourceTable, name: str, settings: Settings, check_texts: bool = False) -> Table:
+    """Raises ``NoPolicy`` where a column's type has none, naming the column, or the table cannot be held."""
     kept = [column for column in table.columns if not settings.leaves_out(table.name, column.name)]
     if not kept:
-        raise NoPolicy("it has no column to land")
-    names = warehouse_names(column.name for column in kept)
+        raise NoPolicy("it has no column to land" + (" (does the view still work?)" if table.is_view else ""))
+    if len(kept) > MAX_COLUMNS:
+        raise NoPolicy(f"it has {len(kept)} columns; the warehouse can hold {MAX_COLUMNS}. See INGEST_EXCLUDE_COLUMNS")
+    names = warehouse_names(column.name for column in table.columns)
     columns = []
     for column in kept:
         try:
-            how = policy(column.data_type, column.column_type, column.charset, may_hold_nul)
+            how = policy(column.data_type, column.column_type, column.charset, check_texts)
         except NoPolicy as error:
             raise NoPolicy(f"column {column.name}: {error}") from None
         if settings.hashes(table.name, column.name):
@@ -143,10 +163,10 @@ def plan_table(
     changed = settings.change_column(table.name)
     change_column = next((column for column in columns if column.source.name == changed), None)
     # a second reading must not meet files of the first; no warehouse name has capitals
-    staged_name = f"{name[:59]}_NUL" if may_hold_nul else name
+    staged_name = f"AGAIN_{hashlib.sha256(name.encode()).hexdigest()[:32]}" if check_texts else name
     plan = Table(table, name, tuple(columns), staged_name, change_column)
     if changed and not (change_column and plan.key):
-        raise NoPolicy(f"INGEST_INCREMENTAL names {table.name}.{changed}; that takes the column, and a key on the table")
+        raise NoPolicy(f"INGEST_INCREMENTAL names {table.name}.{changed}; it takes the column, and a key on the table")
     return plan
 
 

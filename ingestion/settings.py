@@ -7,7 +7,7 @@ import hashlib
 import os
 import ssl
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ _LOCAL = ("127.0.0.1", "localhost", "::1")
 
 
 class SettingsError(Exception):
-    """A setting is missing or cannot be used. Nothing was connected to."""
+    """A setting is missing or cannot be used. Nothing was read, nothing published."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +64,24 @@ class Settings:
         """What the folders of landings into this schema, by this user, are named; the rest of the name is random."""
         where = (self.postgres["host"], self.postgres["port"], self.postgres["dbname"], self.raw_schema)
         return f"landing-{hashlib.sha256('|'.join((*where, str(os.geteuid()))).encode()).hexdigest()[:16]}-"
+
+    def check_patterns(self, columns: Sequence[str], followed: Set[str]) -> None:
+        """Raise ``SettingsError`` for a pattern that fits nothing: a typing error must not land what was to be hidden.
+
+        ``columns`` are all of the source, as ``table.column``; ``followed`` are the tables of earlier landings.
+        """
+        tables = {column.split(".", 1)[0] for column in columns} | followed
+        for what, names, patterns in (
+            ("--tables or INGEST_TABLES", tables, [word for word in self.include if word != "*"]),
+            ("INGEST_EXCLUDE_COLUMNS", columns, self.left_out_columns),
+            ("INGEST_HASH_COLUMNS", columns, self.hashed_columns),
+            ("INGEST_INCREMENTAL", columns, self.incremental),
+        ):
+            for pattern in patterns:
+                if not any(_matches(name, (pattern,)) for name in names):
+                    raise SettingsError(
+                        f"{what}: {pattern} fits nothing in {self.database}. Capitals count. Nothing was read."
+                    )
 
     def wants(self, table: str) -> bool:
         return _matches(table, self.include) and not _matches(table, self.exclude)
@@ -132,6 +150,11 @@ def from_environment(environment: Mapping[str, str] = os.environ, **options: Any
     return Settings(mysql=mysql, database=mysql["database"], postgres=postgres, work_folder=work_folder, **values)
 
 
+def words(text: str | None) -> tuple[str, ...]:
+    """``a, b`` -> ``("a", "b")``"""
+    return tuple(word.strip() for word in (text or "").split(",") if word.strip())
+
+
 class _Reader:
     def __init__(self, environment: Mapping[str, str]):
         self.environment = environment
@@ -140,7 +163,7 @@ class _Reader:
         return self.environment.get(name, "").strip()
 
     def words(self, name: str) -> tuple[str, ...]:
-        return tuple(word.strip() for word in self.text(name).split(",") if word.strip())
+        return words(self.text(name))
 
     def required(self, name: str) -> str:
         if not self.text(name):

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any, cast
@@ -47,6 +48,7 @@ class SourceTable:
     estimated_rows: int
     transactional: bool
     """Whether its rows belong to the snapshot; a MyISAM table is read as it is when its turn comes."""
+    is_view: bool = False
 
 
 @dataclasses.dataclass
@@ -67,12 +69,13 @@ class Source:
             SourceUnavailable: says which server and user, and why.
         """
         self._settings = settings
+        self._aborted = threading.Event()
         where = f"MySQL at {settings.mysql['host']}:{settings.mysql['port']}"
         try:
             self._connection = pymysql.connect(
                 **settings.mysql, charset="utf8mb4", connect_timeout=10, read_timeout=_SILENCE, autocommit=True
             )
-            version = self._connection.get_server_info()
+            version = str(cast(Any, self._connection).get_server_info())
             self.is_mariadb = "mariadb" in version.lower()
             self._query(_SESSION)
             timeout = settings.statement_timeout
@@ -88,24 +91,31 @@ class Source:
 
     def abort(self) -> None:
         """End what another thread is reading: it gets ``SourceUnavailable``."""
+        self._aborted.set()
         with contextlib.suppress(OSError, AttributeError):  # closed already
             cast(Any, self._connection)._sock.shutdown(socket.SHUT_RDWR)
 
     def tables(self) -> list[SourceTable]:
-        """The tables that the settings ask for, the largest first; views only when asked for."""
-        skipped = ["SYSTEM VIEW", "SEQUENCE", *([] if self._settings.with_views else ["VIEW"])]
+        """All tables and views, the largest first."""
         rows = self._query(
-            "SELECT t.table_name, coalesce(t.table_rows, 0), coalesce(e.transactions = 'YES', 0)"
-            " FROM information_schema.tables t LEFT JOIN information_schema.engines e ON e.engine = t.engine"
-            f" WHERE t.table_schema = database() AND t.table_type NOT IN ({', '.join(map(self.literal, skipped))})"
+            "SELECT t.table_name, coalesce(t.table_rows, 0), coalesce(e.transactions = 'YES', t.table_type = 'VIEW'),"
+            " t.table_type = 'VIEW' FROM information_schema.tables t"
+            " LEFT JOIN information_schema.engines e ON e.engine = t.engine"
+            " WHERE t.table_schema = database() AND t.table_type NOT IN ('SYSTEM VIEW', 'SEQUENCE')"
         )
         columns = self._columns()
         tables = [
-            SourceTable(name, tuple(columns.get(name, ())), int(estimate), bool(transactional))
-            for name, estimate, transactional in rows
-            if self._settings.wants(name)
+            SourceTable(name, tuple(columns.get(name, ())), int(estimate), bool(transactional), bool(is_view))
+            for name, estimate, transactional, is_view in rows
         ]
         return sorted(tables, key=lambda table: (-table.estimated_rows, table.name))
+
+    def column_names(self) -> list[str]:
+        """``table.column`` of all there is, whatever the settings ask for."""
+        rows = self._query(
+            "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = database()"
+        )
+        return [f"{table}.{column}" for table, column in rows]
 
     def stream(self, select: str) -> Iterator[list[bytes]]:
         """The rows of a SELECT of one text column, as bytes, in batches as they arrive.
@@ -137,7 +147,7 @@ class Source:
         return Totals(int(rows or 0), int(checksum or 0))
 
     def literal(self, text: str) -> str:
-        return cast(str, self._connection.escape(text))
+        return str(self._connection.escape(text))
 
     def _packets(self, select: str) -> Iterator[list[bytes]]:
         connection: Any = self._connection
@@ -145,21 +155,23 @@ class Source:
         columns = connection._read_packet().read_length_encoded_integer()
         for _ in range(columns + 1):  # their descriptions, then a mark that they are complete
             connection._read_packet()
-        read = connection._rfile.read1
+        read, read_whole = connection._rfile.read1, connection._rfile.read
         limit, started, total, overlong = self._settings.rows_per_second, time.monotonic(), 0, 0
         data: bytes = b""
+        missing = 0
         while True:
-            received = read(_READ_AT_ONCE)
-            if not received:
+            received = read_whole(missing) if missing > _READ_AT_ONCE else read(_READ_AT_ONCE)
+            if len(received) < missing > _READ_AT_ONCE or not received:
                 raise pymysql.OperationalError(2013, "Lost connection to MySQL server during query")
             data = data + received if data else received
             rows: list[bytes] = []
             add = rows.append
-            at, size, done = 0, len(data), False
+            at, size, done, missing = 0, len(data), False, 0
             while at + 5 <= size:
                 length = data[at] | data[at + 1] << 8 | data[at + 2] << 16
                 end = at + 4 + length
                 if end > size:
+                    missing = end - size
                     break
                 first = data[at + 4]
                 if first < 251:
@@ -176,22 +188,23 @@ class Source:
                 elif first == 251:  # read on to the end: the snapshot is still good for the other tables
                     overlong += 1
                 else:
-                    whole = _join_packets(data, at)
-                    if whole is None:
+                    row, end = _join_packets(data, at)
+                    if end > size:
+                        missing = end - size
                         break
-                    row, end = whole
                     add(row)
                 at = end
             if rows:
                 yield rows
                 total += len(rows)
                 if limit:
-                    time.sleep(max(0.0, started + total / limit - time.monotonic()))
+                    self._aborted.wait(max(0.0, started + total / limit - time.monotonic()))
             if done:
                 break
             data = data[at:]
         if overlong:
-            raise TableUnreadable(f"{overlong} rows are longer than the server's max_allowed_packet; raise it there")
+            reason = f"{overlong} rows are longer, as text, than the server's max_allowed_packet; raise it there"
+            raise TableUnreadable(reason)
 
     def _columns(self) -> dict[str, list[SourceColumn]]:
         keys: dict[tuple[str, str], list[tuple[str, bool]]] = {}
@@ -201,7 +214,7 @@ class Source:
         ):
             keys.setdefault((table, index), []).append((column, nullable == "YES" or part is not None))
         key_of: dict[str, list[str]] = {}
-        for (table, index), parts in sorted(keys.items(), key=lambda item: (item[0][1] != "PRIMARY", item[0])):
+        for (table, _index), parts in sorted(keys.items(), key=lambda item: (item[0][1] != "PRIMARY", item[0])):
             if not any(unusable for _, unusable in parts) and all(column for column, _ in parts):
                 key_of.setdefault(table, [column for column, _ in parts])
         columns: dict[str, list[SourceColumn]] = {}
@@ -221,8 +234,11 @@ class Source:
             with self._connection.cursor() as cursor:
                 cursor.execute(sql)
                 return cast(tuple[tuple[Any, ...], ...], cursor.fetchall())
-        except pymysql.InterfaceError as error:
-            raise self._lost(error) from None
+        except (pymysql.Error, OSError) as error:
+            if isinstance(error, (pymysql.InterfaceError, OSError)) or error.args[0] in (2006, 2013, 2014):
+                raise self._lost(error) from None
+            where = f"MySQL at {self._settings.mysql['host']}:{self._settings.mysql['port']}"
+            raise SourceUnavailable(f"{where}: {_explain(error, self._settings)} Nothing was published.") from None
 
     def _lost(self, error: Exception) -> SourceUnavailable:
         return SourceUnavailable(
@@ -236,20 +252,20 @@ def select_list(database: str, table: str, expression: str, condition: str | Non
     return f"SELECT {expression} FROM {quote_mysql(database)}.{quote_mysql(table)}{where}"
 
 
-def _join_packets(data: bytes, at: int) -> tuple[bytes, int] | None:
-    """A row that fills several packets, and where it ends; None while it is not all there."""
-    parts = []
-    while True:
-        if at + 4 > len(data):
-            return None
-        length = int.from_bytes(data[at : at + 3], "little")
-        if at + 4 + length > len(data):
-            return None
-        parts.append(data[at + 4 : at + 4 + length])
-        at += 4 + length
-        if length < 0xFFFFFF:
-            whole = b"".join(parts)
-            return whole[{252: 3, 253: 4, 254: 9}[whole[0]] :], at
+def _join_packets(data: bytes, at: int) -> tuple[bytes, int]:
+    """A row that fills several packets, and where it ends: beyond ``data`` while it is not all there."""
+    parts, length = [], 0xFFFFFF
+    while length == 0xFFFFFF:
+        end = at + 4
+        if end <= len(data):
+            length = int.from_bytes(data[at : at + 3], "little")
+            end += length
+        if end > len(data):
+            return b"", end
+        parts.append(data[at + 4 : end])
+        at = end
+    whole = b"".join(parts)
+    return whole[{252: 3, 253: 4, 254: 9}[whole[0]] :], at
 
 
 def _explain(error: Exception, settings: Settings) -> str:

@@ -51,7 +51,6 @@ class Stage:
         import dlt  # two seconds of imports: done while MySQL already sends rows, and not at all when nothing changed
         from dlt.common.destination.configuration import CsvFormatConfiguration
 
-        logging.getLogger("dlt").setLevel(logging.CRITICAL + 1)  # its messages quote rows
         self._dlt = dlt
         self._settings = settings
         credentials: dict[str, Any] = {
@@ -106,13 +105,14 @@ class Stage:
         from dlt.common.configuration.specs.config_providers_context import ConfigProvidersContainer
         from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 
-        context = Container()[PluggableRunContext]
-        outside = context.providers
+        context, log = Container()[PluggableRunContext], logging.getLogger("dlt")
+        outside, was_disabled = context.providers, log.disabled
         context.providers = ConfigProvidersContainer([CustomLoaderDocProvider("landing", lambda: _SETTINGS)])
+        log.disabled = True  # its messages quote rows
         try:
             yield
         finally:
-            context.providers = outside
+            context.providers, log.disabled = outside, was_disabled
 
     def _resource(self, table: Table, chunks: Sequence[Chunk]) -> Any:
         def files() -> Iterator[Any]:

@@ -28,10 +28,16 @@ class Policy:
     """MySQL expression for the value's text."""
     read_back: str = "{}::text"
     """Warehouse expression that makes the same text from the staged value."""
+    whole: str | None = None
+    """MySQL expression for the value as it is, where ``sent`` encodes it."""
     quoted: bool = False
     """Whether the text may hold commas, quotes or line breaks, or be empty."""
     staged_type: str | None = None
-    """Type in the staging schema, where it is not the raw type."""
+    """Type in the staging schema, where the raw value is made of it by ``published``."""
+    published: str = ""
+    """Warehouse expression for the raw value of a staged one; a cast where nothing is said."""
+    tells_apart: bool = True
+    """Whether values that differ in MySQL differ in the warehouse too."""
     unfit: str | None = None
     """MySQL condition: the warehouse type cannot hold this value."""
     unfit_reason: str = ""
@@ -50,16 +56,18 @@ class NoPolicy(Exception):
 
 
 _INTEGERS = {
-    # bytes of MySQL's type, then the smallest warehouse type for signed and unsigned
+    # the smallest warehouse type for signed and for unsigned
     "tinyint": ("smallint", "smallint"),
     "smallint": ("smallint", "integer"),
     "mediumint": ("integer", "integer"),
     "int": ("integer", "bigint"),
     "bigint": ("bigint", "numeric(20,0)"),
 }
-_TEXTS = {"char", "varchar", "tinytext", "text", "mediumtext", "longtext", "enum", "set"}
-_BYTES = {"binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob", "vector"}
-_GEOMETRIES = {
+INTEGER_BITS = {"tinyint": 8, "smallint": 16, "mediumint": 24, "int": 32, "bigint": 64}
+SIZED_TEXTS = {"char", "varchar", "tinytext", "text", "mediumtext", "longtext"}
+_TEXTS = {*SIZED_TEXTS, "enum", "set"}
+BYTES = {"binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob", "vector"}
+GEOMETRIES = {
     "geometry",
     "point",
     "linestring",
@@ -71,6 +79,13 @@ _GEOMETRIES = {
     "geomcollection",
 }
 _AS_TEXT = {"json", "uuid", "inet4", "inet6"}
+_LONG_TEXTS = {"mediumtext", "longtext", "json"}
+_LONG = 4096  # bytes; MySQL's REPLACE takes time by the square of them where there is much to replace
+_ONE_CODE_EACH = {
+    *("utf8mb4", "utf8mb3", "utf8", "ucs2", "utf16", "utf16le", "utf32", "ascii", "latin1", "latin2", "latin5"),
+    *("cp1250", "cp1251", "cp1256", "cp1257", "cp850", "cp852", "cp866", "koi8r", "koi8u", "greek", "hebrew", None),
+}
+"""In others, such as cp932, two codes become the same character: keys that differ in MySQL would be equal."""
 _WHOLE_IN_UNICODE = {"utf8mb4", "utf8mb3", "utf8", "latin1", None}
 _UNFIT_DATE = (
     "YEAR({}) = 0 OR MONTH({}) = 0 OR DAYOFMONTH({}) = 0 OR DAYOFMONTH({}) > 28"
@@ -78,17 +93,17 @@ _UNFIT_DATE = (
 )
 _DATE_REASON = "zero, partial or impossible date"
 
-TYPES = sorted({*_INTEGERS, *_TEXTS, *_BYTES, *_GEOMETRIES, *_AS_TEXT} | {
+TYPES = sorted({*_INTEGERS, *_TEXTS, *BYTES, *GEOMETRIES, *_AS_TEXT} | {
     "decimal", "float", "double", "bit", "year", "date", "datetime", "timestamp", "time"
 })  # fmt: skip
 
 
-def policy(data_type: str, column_type: str, charset: str | None, may_hold_nul: bool = False) -> Policy:
+def policy(data_type: str, column_type: str, charset: str | None, check_texts: bool = False) -> Policy:
     """The policy of a column.
 
     ``data_type`` and ``column_type`` are those of ``information_schema.columns`` (``int``, ``int(10) unsigned
-    zerofill``). ``may_hold_nul`` asks for the check of every text for NUL characters, which no PostgreSQL text
-    can hold; it costs time, so it is asked for once a NUL was seen.
+    zerofill``). ``check_texts`` asks for the check of every text for what no PostgreSQL text can hold: NUL and lone
+    surrogates. It costs time, so it is asked for once one was seen.
 
     Raises:
         NoPolicy: the type is not in ``TYPES``.
@@ -114,18 +129,19 @@ def policy(data_type: str, column_type: str, charset: str | None, may_hold_nul: 
         return _moment(data_type, int((re.search(r"\((\d)\)", full) or ["0", "0"])[1]))
     if data_type == "time":  # -838:59:59 to 838:59:59: neither a time of day nor, on every warehouse, an interval
         return Policy("text", read_back="{}")
-    if data_type in _BYTES:
-        return Policy("bytea", sent=r"CONCAT('\\x', LOWER(HEX({})))", read_back=r"'\x' || encode({}, 'hex')")
-    if data_type in _GEOMETRIES:  # SRID (4 bytes) and WKB: the well-known text would round coordinates
-        return Policy("bytea", sent=r"CONCAT('\\x', LOWER(HEX(CAST({} AS BINARY))))", read_back=r"'\x' || encode({}, 'hex')")
+    if data_type in BYTES:
+        return _bytes("{}")
+    if data_type in GEOMETRIES:  # SRID (4 bytes) and WKB: the well-known text would round coordinates
+        return _bytes("CAST({} AS BINARY)")
     if data_type in _TEXTS or data_type in _AS_TEXT:
-        return _text(data_type, charset, may_hold_nul)
+        return _text(data_type, charset, check_texts)
     raise NoPolicy(f"MySQL type {column_type} has no policy in ingestion/types.py")
 
 
 def hashed(original: Policy, key_literal: str) -> Policy:
     """A column whose values must not leave MySQL in clear: SHA-256 of the key and the value, in hex."""
-    return Policy("text", sent=f"SHA2(CONCAT({key_literal}, {original.sent}), 256)", read_back="{}")
+    value = original.whole or original.sent
+    return Policy("text", sent=f"SHA2(CONCAT({key_literal}, {value}), 256)", read_back="{}")
 
 
 def _moment(data_type: str, digits: int) -> Policy:
@@ -142,28 +158,46 @@ def _moment(data_type: str, digits: int) -> Policy:
             unfit=_UNFIT_DATE,
             unfit_reason=_DATE_REASON,
         )
-    return Policy(
-        "timestamp without time zone", read_back=text, unfit=_UNFIT_DATE, unfit_reason=_DATE_REASON
-    )
+    return Policy("timestamp without time zone", read_back=text, unfit=_UNFIT_DATE, unfit_reason=_DATE_REASON)
 
 
-def _text(data_type: str, charset: str | None, may_hold_nul: bool) -> Policy:
+def _bytes(value: str) -> Policy:
+    return Policy("bytea", sent=rf"CONCAT('\\x', LOWER(HEX({value})))", read_back=r"'\x' || encode({}, 'hex')")
+
+
+def _text(data_type: str, charset: str | None, check: bool) -> Policy:
     # Values of these types have no character set of their own until they are text.
     value = "CAST({} AS CHAR CHARACTER SET utf8mb4)" if charset is None else "CONVERT({} USING utf8mb4)"
+    in_bytes = f"CAST({value} AS BINARY)"
     unfit, reasons = [], []
-    if charset not in _WHOLE_IN_UNICODE:
-        unfit.append(f"CAST(CONVERT({value} USING {charset}) AS BINARY) <> CAST({{}} AS BINARY)")
+    if charset not in _WHOLE_IN_UNICODE:  # what has no Unicode arrives as a question mark
+        back = f"CAST(CONVERT({value} USING {charset}) AS BINARY)"
+        unfit.append(f"LOCATE(0x3F, {in_bytes}) AND {back} <> CAST({{}} AS BINARY)")
         reasons.append("not representable in Unicode")
-    if may_hold_nul:
-        unfit.append(f"LOCATE(0x00, CAST({value} AS BINARY))")
-        reasons.append("NUL character")
-    return Policy(
+    is_long = f"LENGTH({{}}) > {_LONG}"
+    if check or data_type in _LONG_TEXTS:
+        back = f"CAST(CONVERT(CONVERT({value} USING utf16) USING utf8mb4) AS BINARY)"  # lone surrogates do not
+        refused = f"LOCATE(0x00, {in_bytes}) OR LOCATE(0xED, {in_bytes}) AND {in_bytes} <> {back}"
+        unfit.append(refused if check else f"{is_long} AND ({refused})")
+        reasons.append("NUL character or lone surrogate")
+    plain = Policy(
         "text",
         sent=value,
         read_back="{}",
         quoted=True,
+        tells_apart=charset in _ONE_CODE_EACH,
         unfit=" OR ".join(unfit) or None,
         unfit_reason=" or ".join(reasons),
-        original="{}",
+        original="CAST({} AS BINARY)",
         original_is_hex=True,
+    )
+    if data_type not in _LONG_TEXTS:
+        return plain
+    return dataclasses.replace(
+        plain,
+        sent=f"IF({is_long}, CONCAT('b', TO_BASE64({value})), CONCAT('t', {value}))",
+        whole=value,
+        staged_type="text",
+        published="case when left({}, 1) = 't' then substr({}, 2)"
+        " else convert_from(decode(substr({}, 2), 'base64'), 'UTF8') end",
     )

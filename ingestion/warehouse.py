@@ -266,10 +266,14 @@ class Warehouse:
         rebuilt = bool(verdict.breaking)
         note = ""
         if verdict.is_new or rebuilt:
+            grants = self._grants(table)
             dropped = self._drop_raw(table) if rebuilt else []
             note = f"dropped with the old table: {', '.join(dropped)}" if dropped else ""
             self._write_exceptions(table, loaded_at, partial)
-            return self._adopt(table, loaded_at, note)
+            change = self._adopt(table, loaded_at, note)
+            for grantee, privilege in grants:
+                self._execute(f"grant {privilege} on {self._raw(table)} to {grantee}")
+            return change
         self._alter(table, verdict)
         self._write_exceptions(table, loaded_at, partial)
         return self._apply_changes(table, run_id, loaded_at, partial)
@@ -337,17 +341,38 @@ class Warehouse:
         if table.keeps_exceptions:
             self._execute(f"alter table {self._staged(table)} drop column {quote(EXCEPTIONS)}")
         casts = [
-            f"alter column {column.quoted} type {kind} using {column.quoted}::{kind}"
+            f"alter column {column.quoted} type {column.policy.raw_type} using {column.published()}"
             for column in table.columns
-            if column.policy.staged_type and (kind := column.policy.raw_type)
+            if column.policy.staged_type
         ]
         stamp = f"add column _loaded_at timestamptz not null default '{loaded_at.isoformat()}'"
         self._execute(f"alter table {self._staged(table)} {', '.join([*casts, stamp])}")
         self._execute(f"alter table {self._staged(table)} alter column _loaded_at drop default")
         if table.staged_name != table.name:
+            self._execute(f"drop table if exists {self.staging}.{quote(table.name)}")  # of the first reading
             self._execute(f"alter table {self._staged(table)} rename to {quote(table.name)}")
         self._execute(f"alter table {self.staging}.{quote(table.name)} set schema {self.raw}")
         return Change(self.row_count(table), 0, 0, note)
+
+    def _grants(self, table: Table) -> list[tuple[Any, ...]]:
+        """Who may do what: with the raw table that is there, and by default in the raw schema."""
+        return self._rows(
+            """
+            select distinct
+                case when a.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(a.grantee)) end,
+                a.privilege_type
+            from (
+                select relacl as acl, relowner as owner from pg_class where oid = to_regclass(%s)
+                union all
+                select defaclacl, defaclrole from pg_default_acl
+                where defaclnamespace = %s::regnamespace and defaclobjtype = 'r'
+                    and pg_get_userbyid(defaclrole) = current_user
+            ) given
+            cross join lateral aclexplode(given.acl) a
+            where a.grantee <> given.owner
+            """,
+            (self._raw(table), self.raw),
+        )
 
     def _drop_raw(self, table: Table) -> list[str]:
         """Drop the raw table and the views on it; returns their names."""
@@ -406,7 +431,7 @@ class Warehouse:
         names = ", ".join(column.quoted for column in table.columns)
         values = ", ".join(column.published("s") for column in table.columns)
         self._execute(
-            f"insert into {self.raw}._landing_deletions select %s, {self._row_key(table, 'r')}, %s, %s"
+            f"insert into {self.raw}._landing_deletions select %s, {self._row_key(table, 'r', staged=False)}, %s, %s"
             f" from {raw} r join _changes c on c.raw_row = r.ctid where c.staged_row is null",
             (table.name, loaded_at, run_id),
         )
@@ -429,7 +454,7 @@ class Warehouse:
     def _difference(self, table: Table, partial: bool) -> str:
         """Pairs of row addresses that differ: by key, or by the whole row where there is none."""
         raw, staged = self._raw(table), self._staged(table)
-        if not table.key or self._has_empty_key(table):
+        if not table.key or self.has_empty_key(table):
             kept = self._row_text(table, "r", staged=False), self._row_text(table, "s", staged=True)
             return f"""
                 select r.address as raw_row, s.address as staged_row from
@@ -446,7 +471,7 @@ class Warehouse:
             # as text: minus zero is zero to a float's equality
             (f"{left}::text", f"{right}::text") if column.policy.staged_type else (left, right)
             for left, right, column in pairs
-            if column not in table.key
+            if column not in table.key or column.policy.staged_type
         ]
         missing = f"s.{table.key[0].quoted} is null or r.{table.key[0].quoted} is null"
         if rest:
@@ -458,7 +483,7 @@ class Warehouse:
             f" where {missing}"
         )
 
-    def _has_empty_key(self, table: Table) -> bool:
+    def has_empty_key(self, table: Table) -> bool:
         """Whether a key column is NULL somewhere because its value could not be held."""
         unsure = [column.quoted for column in table.key if column.unfit]
         if not unsure:
@@ -474,13 +499,16 @@ class Warehouse:
         lengths = [f"coalesce(length({value}::text) || ':' || {value}::text, '-')" for value in values]
         return " || ',' || ".join(lengths)
 
-    def _row_key(self, table: Table, alias: str) -> str:
-        """The row's key as a JSON object; without a key, the MD5 of the whole row."""
+    def _row_key(self, table: Table, alias: str, *, staged: bool) -> str:
+        """The row's key as a JSON object; without a key, or where it could not be held, the MD5 of the whole row."""
+        whole = f"json_build_object('row_md5', md5({self._row_text(table, alias, staged=staged)}))::text"
         if not table.key:
-            raw_text = self._row_text(table, alias, staged=False)
-            return f"json_build_object('row_md5', md5({raw_text}))::text"
-        pairs = [f"{_literal(column.name)}, {alias}.{column.quoted}" for column in table.key]
-        return f"json_build_object({', '.join(pairs)})::text"
+            return whole
+        values = {column: column.published(alias) if staged else f"{alias}.{column.quoted}" for column in table.key}
+        pairs = [f"{_literal(column.name)}, {value}" for column, value in values.items()]
+        empty = [f"{value} is null" for column, value in values.items() if column.unfit]
+        key = f"json_build_object({', '.join(pairs)})::text"
+        return f"case when {' or '.join(empty)} then {whole} else {key} end" if empty else key
 
     def _write_exceptions(self, table: Table, loaded_at: datetime.datetime, partial: bool) -> None:
         """Replace the records of values that could not be held."""
@@ -489,11 +517,7 @@ class Warehouse:
             self._execute(f"delete from {self.raw}._landing_exceptions where table_name = %s", name)
         if not table.keeps_exceptions or not self.staged_exceptions(table):
             return
-        if table.key:
-            pairs = [f"{_literal(column.name)}, {column.published('s')}" for column in table.key]
-            key = f"json_build_object({', '.join(pairs)})::text"
-        else:
-            key = f"json_build_object('row_md5', md5({self._row_text(table, 's', staged=True)}))::text"
+        key = self._row_key(table, "s", staged=True)
         if partial:
             self._execute(
                 f"delete from {self.raw}._landing_exceptions e using {self._staged(table)} s"

@@ -161,7 +161,9 @@ def lane(servers: Servers) -> Iterator[Lane]:
         cursor.execute(f"create database {lane.database} character set utf8mb4")
         account = "'ingest_test'@'%'" if os.environ.get("TEST_MYSQL_HOST") else "'ingest'@'127.0.0.1'"
         cursor.execute(f"grant select on {lane.database}.* to {account}")
+    connection.close()  # the server may be another by the end of the test
     yield lane
+    connection = servers.mysql()
     with connection.cursor() as cursor:
         cursor.execute(f"drop database {lane.database}")
     connection.close()

@@ -1,0 +1,117 @@
+"""INGEST_INCREMENTAL: a table with a change column is read from there on; what that misses, a full compare finds."""
+
+import pytest
+
+from ingestion.landing import Report, TableReport
+from tests.conftest import Lane
+
+SETTINGS = {"INGEST_INCREMENTAL": "events.updated_at", "INGEST_LOOK_BACK_SECONDS": "3600"}
+
+
+@pytest.fixture
+def events(lane: Lane) -> Lane:
+    lane.execute(
+        "create table events (id int primary key, what varchar(20), updated_at datetime not null)",
+        "insert into events select seq, 'old', '2005-01-01' + interval seq hour from seq_1_to_1000",
+    )
+    lane.land(SETTINGS | {"AS_OF": "2005-03-01T00:00:00"})
+    return lane
+
+
+def _land(lane: Lane, as_of: str = "2005-03-02T00:00:00", **options: bool) -> TableReport:
+    report: Report = lane.land(SETTINGS | {"AS_OF": as_of}, **options)
+    assert report.status == "ok", report
+    (table,) = report.tables
+    return table
+
+
+def _raw(lane: Lane) -> list[tuple[object, ...]]:
+    return lane.warehouse("select id, what, updated_at from {raw}.events order by id")
+
+
+def _source(lane: Lane) -> list[tuple[object, ...]]:
+    return lane.source("select * from events order by id")
+
+
+def test_only_what_changed_is_read(events: Lane) -> None:
+    events.execute(
+        "update events set what = 'new', updated_at = '2005-02-20' where id in (3, 4)",
+        "insert into events values (2001, 'new', '2005-02-21')",
+    )
+    table = _land(events)
+    assert (table.rows, table.inserted, table.updated, table.deleted) == (3 + 2, 1, 2, 0)  # two within the look-back
+    assert _raw(events) == _source(events)
+
+
+def test_the_look_back_finds_what_was_committed_late(events: Lane) -> None:
+    """The newest row is of 2005-02-11 16:00; one that is half an hour older, but was committed later, is found."""
+    events.execute("insert into events values (2001, 'late', '2005-02-11 15:30:00')")
+    assert _land(events).inserted == 1
+    events.execute("insert into events values (2002, 'too late', '2005-02-11 14:30:00')")
+    assert _land(events).inserted == 0
+
+
+@pytest.mark.parametrize("how", ["after a week", "with --full"])
+def test_a_full_compare_finds_what_the_column_does_not_tell(events: Lane, how: str) -> None:
+    events.execute(
+        "delete from events where id <= 10",
+        "update events set what = 'silent' where id = 20",
+        "insert into events values (2001, 'old', '2004-01-01')",
+    )
+    table = _land(events)
+    assert (table.inserted, table.updated, table.deleted) == (0, 0, 0)
+    assert _raw(events) != _source(events)
+    table = _land(events, full_compare=True) if how == "with --full" else _land(events, as_of="2005-03-08T00:00:00")
+    assert (table.rows, table.inserted, table.updated, table.deleted) == (991, 1, 1, 10)
+    assert _raw(events) == _source(events)
+
+
+def test_the_full_compare_is_due_by_the_last_one_not_by_the_last_run(events: Lane) -> None:
+    events.execute("delete from events where id <= 10")
+    for day in range(2, 8):
+        assert _land(events, as_of=f"2005-03-0{day}T00:00:00").deleted == 0
+    assert _land(events, as_of="2005-03-08T00:00:00").deleted == 10
+
+
+def test_a_column_added_makes_it_full(events: Lane) -> None:
+    events.execute("alter table events add column extra int default 5")
+    assert _land(events).updated == 1000
+    assert events.warehouse("select count(*) from {raw}.events where extra = 5") == [(1000,)]
+
+
+def test_rows_taken_out_by_hand_come_back_with_the_full_compare(events: Lane) -> None:
+    events.warehouse("truncate {raw}.events")
+    assert _land(events).rows == 1000  # no newest row to start from
+    assert _raw(events) == _source(events)
+
+
+@pytest.mark.parametrize(
+    ("columns", "name"),
+    [("id int, updated_at datetime", "no_key"), ("id int primary key, other datetime", "no_column")],
+)
+def test_a_table_that_cannot_be_read_so_is_named(lane: Lane, columns: str, name: str) -> None:
+    lane.execute(f"create table {name} ({columns})")
+    column = "updated_at" if "updated_at" in columns else "id"
+    report = lane.land({"INGEST_INCREMENTAL": f"{name}.{column}", "INGEST_EXCLUDE_COLUMNS": f"{name}.id"})
+    (table,) = report.tables
+    assert report.status == "failed" and f"INGEST_INCREMENTAL names {name}.{column}" in table.reason
+
+
+@pytest.mark.parametrize(
+    ("kind", "old", "new"),
+    [
+        ("timestamp(6) null", "'2005-01-01 00:00:00.123456'", "'2005-01-01 00:00:00.123457'"),
+        ("date", "'2005-01-01'", "'2005-01-05'"),
+        ("bigint unsigned", "18446744073709551000", "18446744073709551615"),
+    ],
+)
+def test_change_columns_of_all_kinds(lane: Lane, kind: str, old: str, new: str) -> None:
+    lane.execute(
+        f"create table events (id int primary key, updated_at {kind}, what varchar(5))",
+        f"insert into events values (1, {old}, 'a'), (2, {old}, 'b'), (3, null, 'c')",
+    )
+    lane.land(SETTINGS)
+    lane.execute(f"update events set updated_at = {new}, what = 'z' where id = 2")
+    (table,) = lane.land(SETTINGS).tables
+    assert (table.status, table.updated) == ("landed", 1)
+    assert lane.warehouse("select id, what from {raw}.events order by id") == [(1, "a"), (2, "z"), (3, "c")]

@@ -1,0 +1,145 @@
+"""What the environment may ask for, and what it is told when it asks wrongly."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from ingestion.settings import SettingsError, from_environment
+from tests.conftest import Lane
+
+ENOUGH = {
+    "MYSQL_HOST": "127.0.0.1",
+    "MYSQL_USER": "reader",
+    "MYSQL_PASSWORD": "secret",
+    "MYSQL_DATABASE": "Web Shop",
+    "PGHOST": "127.0.0.1",
+    "PGUSER": "owner",
+    "PGPASSWORD": "secret",
+    "PGDATABASE": "warehouse",
+}
+
+
+def test_schemas_are_named_after_the_database() -> None:
+    settings = from_environment(ENOUGH)
+    assert (settings.raw_schema, settings.staging_schema) == ("raw_web_shop", "landing_web_shop")
+
+
+@pytest.mark.parametrize("name", [name for name in ENOUGH if "PASSWORD" not in name])
+def test_what_is_missing_is_named(name: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{name} is not set"):
+        from_environment(ENOUGH | {name: " "})
+
+
+WRONG = {
+    "MYSQL_PORT": ("many", "MYSQL_PORT must be a whole number"),
+    "INGEST_ROWS_PER_SECOND": ("-5", "INGEST_ROWS_PER_SECOND must be a whole number"),
+    "INGEST_VIEWS": ("perhaps", "INGEST_VIEWS is either true or false"),
+    "INGEST_EXCLUDE_COLUMNS": ("phone", "'phone' names no column; write table.column"),
+    "INGEST_INCREMENTAL": (".updated_at", "'.updated_at' names no column"),
+    "INGEST_HASH_COLUMNS": ("customers.email", "INGEST_HASH_COLUMNS needs a secret in INGEST_HASH_KEY"),
+    "AS_OF": ("yesterday", "AS_OF=yesterday is not an ISO date or time"),
+    "MYSQL_SSL_MODE": ("maybe", "MYSQL_SSL_MODE is either verify or disabled"),
+    "MYSQL_PASSWORD_FILE": ("/nowhere/password", "MYSQL_PASSWORD_FILE=/nowhere/password: No such file"),
+    "PGPASSWORD_FILE": ("/", "PGPASSWORD_FILE=/: Is a directory"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_wrong_is_named(name: str) -> None:
+    value, message = WRONG[name]
+    with pytest.raises(SettingsError, match=message):
+        from_environment(ENOUGH | {name: value})
+
+
+def test_secrets_may_be_in_files(tmp_path: Path) -> None:
+    files = {}
+    for name in ("MYSQL_PASSWORD", "PGPASSWORD", "INGEST_HASH_KEY"):
+        file = tmp_path / name
+        file.write_text(f"of {name} \n", encoding="utf-8")
+        files[f"{name}_FILE"] = str(file)
+    settings = from_environment(ENOUGH | files)
+    assert settings.mysql["password"] == b"of MYSQL_PASSWORD "
+    assert settings.postgres["password"] == "of PGPASSWORD "
+    assert settings.hash_key == "of INGEST_HASH_KEY "
+
+
+def test_no_secret_is_shown() -> None:
+    assert "secret" not in repr(from_environment(ENOUGH | {"INGEST_HASH_KEY": "secret"}))
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
+def test_tls_is_left_out_on_this_machine_only(host: str) -> None:
+    here = from_environment(ENOUGH | {"MYSQL_HOST": host, "PGHOST": host})
+    assert here.mysql["ssl"] is None and "sslmode" not in here.postgres
+    there = from_environment(ENOUGH | {"MYSQL_HOST": "db.example.com", "PGHOST": "db.example.com"})
+    assert there.mysql["ssl"].check_hostname and there.postgres["sslmode"] == "verify-full"
+
+
+def test_command_line_goes_before_the_environment() -> None:
+    settings = from_environment(ENOUGH | {"INGEST_TABLES": "a*, b"}, include=("c",))
+    assert settings.include == ("c",)
+    settings = from_environment(ENOUGH | {"INGEST_TABLES": "a*, b", "INGEST_EXCLUDE_TABLES": "ab*"}, include=None)
+    assert [settings.wants(name) for name in ("a", "aa", "ab", "abc", "b", "c")] == [
+        True,
+        True,
+        False,
+        False,
+        True,
+        False,
+    ]
+
+
+@pytest.fixture
+def people(lane: Lane) -> Lane:
+    lane.execute(
+        "create table people (id int primary key, email varchar(60), phone varchar(20), born date)",
+        "insert into people values (1, 'ann@example.com', '555-1', '1990-01-02'), (2, null, '555-2', null),"
+        " (3, '', '555-3', '1991-01-02')",
+        "create table orders (id int primary key)",
+        "create table orders_backup (id int primary key)",
+        "create view everybody as select * from people",
+    )
+    return lane
+
+
+def test_patterns_choose_tables(people: Lane) -> None:
+    people.land({"INGEST_EXCLUDE_TABLES": "*_backup"})
+    assert _tables(people) == ["orders", "people"]
+    people.land({"INGEST_VIEWS": "true", "INGEST_TABLES": "every*"})
+    assert _tables(people) == ["everybody", "orders", "people"]
+
+
+def _tables(lane: Lane) -> list[str]:
+    rows = lane.warehouse("select tablename from pg_tables where schemaname = '{raw}' and tablename !~ '^_' order by 1")
+    return [name for (name,) in rows]
+
+
+def test_columns_are_left_out_or_hashed(people: Lane) -> None:
+    settings = {
+        "INGEST_EXCLUDE_COLUMNS": "people.phone",
+        "INGEST_HASH_COLUMNS": "people.email,*.born",
+        "INGEST_HASH_KEY": "it's a k\\y",
+    }
+    people.land(settings)
+
+    def digest(value: str) -> str:
+        return hashlib.sha256(("it's a k\\y" + value).encode()).hexdigest()
+
+    assert people.warehouse("select id, email, born from {raw}.people order by id") == [
+        (1, digest("ann@example.com"), digest("1990-01-02")),
+        (2, None, None),
+        (3, digest(""), digest("1991-01-02")),
+    ]
+    ((whole,),) = people.warehouse("select string_agg(p::text, ' ') from {raw}.people p")
+    assert "example.com" not in whole and "555" not in whole
+    (report,) = [table for table in people.land(settings).tables if table.table == "people"]
+    assert report.status == "unchanged"
+
+
+@pytest.mark.parametrize("pattern", ["people.emial", "peolpe.email", "people.Email", "customers.*"])
+@pytest.mark.parametrize("name", ["INGEST_HASH_COLUMNS", "INGEST_EXCLUDE_COLUMNS", "INGEST_INCREMENTAL"])
+def test_a_pattern_that_fits_nothing_lands_nothing_in_clear(people: Lane, name: str, pattern: str) -> None:
+    with pytest.raises(SettingsError, match=f"{name}: {pattern.replace('*', '.')} fits nothing"):
+        people.land({name: pattern, "INGEST_HASH_KEY": "k"})
+    assert _tables(people) == []

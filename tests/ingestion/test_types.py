@@ -1,0 +1,90 @@
+"""Every MySQL type has a policy, and the README tells it."""
+
+import re
+
+import pytest
+
+from ingestion.types import TYPES, NoPolicy, hashed, policy
+from tests.conftest import PROJECT, Lane
+
+EXAMPLES = {"decimal": "decimal(10,2)", "bit": "bit(8)", "enum": "enum('a')", "set": "set('a')", "year": "year(4)"}
+
+
+def raw(column_type: str, charset: str | None = None) -> str:
+    return policy(re.split(r"[ (]", column_type)[0], column_type, charset).raw_type
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_every_type_has_a_policy(name: str) -> None:
+    how = policy(name, EXAMPLES.get(name, name), "utf8mb4" if "text" in name else None)
+    assert how.raw_type and "{}" in how.sent and "{}" in how.read_back
+    assert not how.unfit or how.unfit_reason, "a value that cannot be held needs a reason"
+
+
+def test_the_readme_lists_exactly_the_types() -> None:
+    """A row of the table opens with the types it is about, in backticks."""
+    page = (PROJECT / "ingestion" / "README.md").read_text(encoding="utf-8")
+    table = page.partition("| MySQL type |")[2].partition("\n\n")[0]
+    listed = [name for line in table.splitlines()[2:] for name in re.findall("`([a-z0-9]+)`", line.split("|")[1])]
+    assert sorted(listed) == TYPES
+
+
+@pytest.mark.parametrize("column_type", ["xmltype", "row", "int5", ""])
+def test_a_type_nobody_knows_is_refused(column_type: str) -> None:
+    with pytest.raises(NoPolicy, match="no policy"):
+        policy(column_type, column_type, None)
+
+
+@pytest.mark.parametrize(
+    ("column_type", "expected"),
+    [
+        ("tinyint(4)", "smallint"),
+        ("tinyint(3) unsigned", "smallint"),
+        ("smallint(5) unsigned zerofill", "integer"),
+        ("mediumint(8) unsigned", "integer"),
+        ("int(10) unsigned", "bigint"),
+        ("bigint(20)", "bigint"),
+        ("bigint(20) unsigned", "numeric(20,0)"),
+        ("decimal(65,30)", "numeric(65,30)"),
+        ("float(7,4)", "double precision"),
+        ("bit(63)", "bigint"),
+        ("bit(64)", "numeric(20,0)"),
+        ("timestamp(6)", "timestamp with time zone"),
+        ("datetime", "timestamp without time zone"),
+        ("time(3)", "text"),
+        ("varchar(10)", "text"),
+        ("longblob", "bytea"),
+        ("point", "bytea"),
+    ],
+)
+def test_the_raw_type_holds_the_whole_range(column_type: str, expected: str) -> None:
+    assert raw(column_type) == expected
+
+
+def test_a_hash_is_of_the_value_and_not_of_how_it_travels(lane: Lane) -> None:
+    lane.execute(
+        "create table t (id int primary key, a varchar(20), b longtext, c date)",
+        "insert into t values (1, 'secret', 'secret', '2004-01-01'), (2, null, '', null)",
+    )
+    lane.land({"INGEST_HASH_COLUMNS": "t.a,t.b,t.c", "INGEST_HASH_KEY": "k"})
+    ((a, b, c),) = lane.source("select sha2('ksecret', 256), sha2('k', 256), sha2('k2004-01-01', 256)")
+    assert lane.warehouse("select a, b, c from {raw}.t order by id") == [(a, a, c), (None, b, None)]
+    assert "secret" not in hashed(policy("longtext", "longtext", "utf8mb4"), "'k'").sent
+
+
+def test_character_sets_that_keep_keys_apart_do(lane: Lane) -> None:
+    """What ``tells_apart`` says of the sets of one byte is so: no two codes become the same character in Unicode."""
+    tried = []
+    for (charset,) in lane.source("select character_set_name from information_schema.character_sets where maxlen = 1"):
+        if charset == "binary" or not policy("varchar", "varchar(9)", charset).tells_apart:
+            continue
+        codes = ", ".join(f"(x'{code:02x}')" for code in range(1, 256))
+        lane.execute(
+            f"create or replace table c (v varchar(1) character set {charset})",
+            f"insert ignore into c values {codes}",
+        )
+        whole = "v <> '' and (convert(v using utf8mb4) <> '?' or hex(v) = '3F')"
+        seen = [text for (text,) in lane.source(f"select hex(convert(v using utf8mb4)) from c where {whole}")]
+        assert len(seen) > 90 and len(set(seen)) == len(seen), charset
+        tried.append(charset)
+    assert len(tried) > 10
