@@ -18,7 +18,7 @@ balances as (
 
 orders_with_country as (
     select
-        customers.country as customer_country,
+        coalesce(customers.country, 'Unknown') as customer_country,
         customers.customer_number,
         orders.days_to_ship,
         orders.is_late
@@ -28,7 +28,7 @@ orders_with_country as (
 
 last_balances_with_country as (
     select
-        customers.country as customer_country,
+        coalesce(customers.country, 'Unknown') as customer_country,
         balances.outstanding_amount
     from balances
     left join customers on balances.customer_key = customers.customer_key

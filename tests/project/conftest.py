@@ -32,10 +32,16 @@ class Star:
         report = land(from_environment(self.servers.environment, **options))
         assert report.status == "ok", report
 
-    def dbt(self, *words: str) -> "subprocess.CompletedProcess[str]":
+    def dbt(self, *words: str, **environment: str) -> "subprocess.CompletedProcess[str]":
         command = [sys.executable, "-m", "dbt.cli.main", "--no-use-colors", *words, "--target-path", str(self.target)]
         return subprocess.run(
-            command, cwd=PROJECT, env=self.environment, capture_output=True, text=True, check=False, timeout=600
+            command,
+            cwd=PROJECT,
+            env=self.environment | environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=600,
         )
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:

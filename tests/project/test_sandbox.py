@@ -156,4 +156,3 @@ def test_without_a_server_and_without_rights_the_message_says_what_to_run(
     assert all(words in told for words in ("apt-get install", "brew install", "docker compose", "MYSQL_HOST"))
     monkeypatch.setenv("MYSQL_HOST", "db.example")
     assert prerequisites.main() == 0
-

@@ -1,0 +1,13 @@
+"""dbt's unit tests of incremental branches read the table itself, so they run once it has been built."""
+
+import json
+
+from tests.project.conftest import Star
+
+
+def test_incremental_branches(star: Star) -> None:
+    result = star.dbt("test", "--select", "test_type:unit", DBT_TEST_INCREMENTAL="true")
+    assert result.returncode == 0, result.stdout[-3000:]
+    manifest = json.loads((star.target / "manifest.json").read_text(encoding="utf-8"))
+    incremental = [test for test in manifest["unit_tests"].values() if (test["overrides"] or {}).get("macros")]
+    assert len(incremental) >= 10
