@@ -21,7 +21,7 @@ setup: .venv/installed ## the virtual environment, with hash-pinned packages
 	@$(PYTHON) -m venv .venv || { echo "error: this Python has no venv module; on Debian: apt-get install python3-venv" >&2; exit 1; }
 	@echo "Installing the Python packages ..."
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
-	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.txt \
+	@$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements-uv.txt requirements.txt \
 		|| $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	@touch $@
 
@@ -54,6 +54,10 @@ test-hazards: setup ## a hostile MySQL schema, value by value
 	@$(BIN)/pytest tests/hazards
 test-faults: setup ## kill -9 at every step, then one plain rerun
 	@$(BIN)/pytest tests/faults
+test-sequences: setup ## random trading days: incremental builds equal full refreshes
+	@$(BIN)/pytest tests/sequences
+test-mutations: setup ## break the models in small ways: do their tests notice?
+	@$(BIN)/pytest tests/mutations
 bench: setup ## the landing against a raw copy; SCALE=10 for a try, ARGS="--peers --linear" for stock dlt and growth
 	@$(BIN)/python -m benchmarks.landing $(if $(filter file,$(origin SCALE)),,--scale $(SCALE)) $(ARGS)
 bench-build: setup ## dbt build against the same SQL in psql
@@ -64,4 +68,4 @@ clean: ## remove everything the project made
 	@rm -rf .venv .sandbox target logs docs/site reports .pytest_cache .mypy_cache .ruff_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo up down trade psql run docs lint test test-hazards test-faults bench bench-build clean
+.PHONY: help setup demo up down trade psql run docs lint test test-hazards test-faults test-sequences test-mutations bench bench-build clean

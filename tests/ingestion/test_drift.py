@@ -175,29 +175,24 @@ def test_an_added_column_lands_and_is_reported(shop: Lane) -> None:
 
 
 def test_wider_types_are_altered_under_a_view_with_a_grant(shop: Lane) -> None:
-    role = f"reader_of_{shop.database}"
+    role = "pg_monitor"  # any that is there
     shop.warehouse("create view {raw}.dear as select id, name, price * 2 as twice from {raw}.items where price > 1")
     shop.warehouse("create view {raw}.dearer as select * from {raw}.dear")
-    shop.warehouse(f"create role {role}")
     shop.warehouse(f"grant select on {{raw}}.dear, {{raw}}.dearer to {role}")
-    try:
-        shop.execute(
-            "alter table items modify id bigint, modify name varchar(100), modify price decimal(12,2)",
-            "insert into items values (3000000000, repeat('n', 100), 9999999999.99)",
-        )
-        report = shop.land()
-        assert report.status == "ok" and len(of(report, "items").notes) == 3
-        assert (of(report, "items").inserted, of(report, "items").updated) == (1, 0)
-        kinds = shop.warehouse(
-            "select format_type(atttypid, atttypmod) from pg_attribute where attrelid = '{raw}.items'::regclass and attnum > 0"
-        )
-        assert kinds[:3] == [("bigint",), ("text",), ("numeric(12,2)",)]
-        assert len(shop.warehouse("select * from {raw}.dearer")) == 3
-        for view in ("dear", "dearer"):
-            assert shop.warehouse(f"select has_table_privilege('{role}', '{{raw}}.{view}', 'select')") == [(True,)]
-    finally:
-        shop.warehouse(f"drop owned by {role}")
-        shop.warehouse(f"drop role {role}")
+    shop.execute(
+        "alter table items modify id bigint, modify name varchar(100), modify price decimal(12,2)",
+        "insert into items values (3000000000, repeat('n', 100), 9999999999.99)",
+    )
+    report = shop.land()
+    assert report.status == "ok" and len(of(report, "items").notes) == 3
+    assert (of(report, "items").inserted, of(report, "items").updated) == (1, 0)
+    kinds = shop.warehouse(
+        "select format_type(atttypid, atttypmod) from pg_attribute where attrelid = '{raw}.items'::regclass and attnum > 0"
+    )
+    assert kinds[:3] == [("bigint",), ("text",), ("numeric(12,2)",)]
+    assert len(shop.warehouse("select * from {raw}.dearer")) == 3
+    for view in ("dear", "dearer"):
+        assert shop.warehouse(f"select has_table_privilege('{role}', '{{raw}}.{view}', 'select')") == [(True,)]
 
 
 @pytest.mark.parametrize(

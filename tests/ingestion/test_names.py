@@ -32,7 +32,7 @@ def test_the_landings_own_names_stay_free(name: str) -> None:
     assert not re.match("_[a-z]", snake_case(name))
 
 
-@pytest.mark.parametrize("name", [*sorted(RESERVED), "CTID", "XMin", "_landing_runs", "landingState"])
+@pytest.mark.parametrize("name", [*sorted(RESERVED), "CTID", "Xmin", "_landing_runs", "landingState"])
 def test_what_postgres_refuses_gets_an_underscore(name: str) -> None:
     assert snake_case(name) not in RESERVED and snake_case(name).endswith("_")
 
