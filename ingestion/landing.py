@@ -72,7 +72,8 @@ def land(settings: Settings) -> Report:
         SourceUnavailable: MySQL cannot be reached or went away. What was published before is untouched.
         WarehouseUnavailable, StageUnavailable: the same for the warehouse.
         AnotherLanding: one into the same schema is running.
-        SettingsError: ``AS_OF`` lies before the last landing, or a pattern fits nothing in the source.
+        SettingsError: ``AS_OF`` lies before the last landing, a pattern fits nothing in the source, or the raw schema
+            holds another source.
     """
     warehouse = Warehouse(settings)
     folder: Path | None = None
@@ -111,10 +112,11 @@ class _Landing:
         self.load_ids: dict[str, list[str]] = {}
         self.forgotten: list[str] = []
         self.extracted: queue.Queue[Chunk | BaseException | None] = queue.Queue()
-        self.stopped = threading.Event()
 
     def run(self) -> Report:
         self.warehouse.prepare()
+        if other := self.warehouse.other_source():
+            raise SettingsError(f"{self.settings.raw_schema} holds the tables of {other}. Nothing was read.")
         self.loaded_at = self._loaded_at()
         self.states = self.warehouse.states()
         self.source = Source(self.settings)
@@ -200,7 +202,6 @@ class _Landing:
                 if batch[-1] is None:
                     return
         except BaseException:
-            self.stopped.set()
             self.source.abort()  # or the reader would wait for rows that nobody needs
             raise
         finally:
@@ -334,10 +335,6 @@ class _Landing:
         return self.reports[table.source.name]
 
 
-class _Stopped(Exception):
-    """The landing failed while the reading thread was at work."""
-
-
 class _Reading:
     """Reads one table into files of ``CHUNK_ROWS`` rows and hands them over to be loaded.
 
@@ -371,8 +368,6 @@ class _Reading:
             self._hand_over()  # what cannot be staged fails before it is read
         file = _File(self)
         for rows in source.stream(self.select):
-            if self.landing.stopped.is_set():
-                raise _Stopped
             while rows and clean:
                 now, rows = rows[: limit - file.rows], rows[limit - file.rows :]
                 clean = file.write(now)

@@ -45,6 +45,13 @@ def warehouse_names(names: Iterable[str]) -> dict[str, str]:
     return given
 
 
+def fit(name: str) -> str:
+    """A name of the landing's own, which is distinct also where it is too long."""
+    if len(name) <= MAX_LENGTH:
+        return name
+    return f"{name[: MAX_LENGTH - 9]}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
 def quote_mysql(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"
 

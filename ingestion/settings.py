@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
-from ingestion.names import snake_case
+from ingestion.names import fit, snake_case
 
 _LOCAL = ("127.0.0.1", "localhost", "::1")
 
@@ -52,12 +52,12 @@ class Settings:
 
     @property
     def raw_schema(self) -> str:
-        return f"raw_{snake_case(self.database)}"
+        return fit(f"raw_{snake_case(self.database)}")
 
     @property
     def staging_schema(self) -> str:
         """Where rows wait until they are verified; emptied before and after every landing."""
-        return f"landing_{snake_case(self.database)}"
+        return fit(f"landing_{snake_case(self.database)}")
 
     @property
     def work_prefix(self) -> str:

@@ -18,7 +18,7 @@ _READ_AT_ONCE = 1 << 18
 _SILENCE = 300  # seconds without a byte before the connection counts as lost
 _SESSION = (  # what the server's own settings would otherwise change in the rows, or leave out of them
     "SET NAMES utf8mb4, time_zone = '+00:00', sql_mode = '', sql_select_limit = 18446744073709551615,"
-    " sql_big_selects = 1, group_concat_max_len = 1048576, net_write_timeout = 600"
+    " sql_big_selects = 1, group_concat_max_len = 1048576, net_write_timeout = 600, lock_wait_timeout = 60"
 )
 
 
@@ -99,11 +99,14 @@ class Source:
         """All tables and views, the largest first."""
         rows = self._query(
             "SELECT t.table_name, coalesce(t.table_rows, 0), coalesce(e.transactions = 'YES', t.table_type = 'VIEW'),"
-            " t.table_type = 'VIEW' FROM information_schema.tables t"
+            " coalesce(t.table_type = 'VIEW', 0) FROM information_schema.tables t"
             " LEFT JOIN information_schema.engines e ON e.engine = t.engine"
-            " WHERE t.table_schema = database() AND t.table_type NOT IN ('SYSTEM VIEW', 'SEQUENCE')"
+            " WHERE t.table_schema = database() AND coalesce(t.table_type, '') NOT IN ('SYSTEM VIEW', 'SEQUENCE')"
         )
         columns = self._columns()
+        for name, _, _, is_view in rows:
+            if is_view:  # what a view says about NULL need not hold
+                columns[name] = [dataclasses.replace(column, nullable=True) for column in columns.get(name, ())]
         tables = [
             SourceTable(name, tuple(columns.get(name, ())), int(estimate), bool(transactional), bool(is_view))
             for name, estimate, transactional, is_view in rows
@@ -279,6 +282,7 @@ def _explain(error: Exception, settings: Settings) -> str:
         ER.TABLEACCESS_DENIED_ERROR: f"user '{user}' may not read it. Grant it SELECT.",
         ER.TABLE_DEF_CHANGED: "its definition changed after the snapshot was taken. Run again.",
         2003: "it cannot be reached. Check MYSQL_HOST and MYSQL_PORT, and that the server is up.",
+        ER.LOCK_WAIT_TIMEOUT: "another session holds a lock on it and did not let go within a minute.",
         1969: "it took longer than INGEST_STATEMENT_TIMEOUT_SECONDS.",
         3024: "it took longer than INGEST_STATEMENT_TIMEOUT_SECONDS.",
     }

@@ -198,6 +198,14 @@ class Warehouse:
             )
         }
 
+    def other_source(self) -> str | None:
+        """Another MySQL database, of nearly the same name, whose tables the raw schema holds."""
+        name: str | None = self._value(
+            f"select max(source_database) from {self.raw}._landing_runs where source_database <> %s",
+            (self._settings.database,),
+        )
+        return name
+
     def last_loaded_at(self) -> datetime.datetime | None:
         moment: datetime.datetime | None = self._value(f"select max(loaded_at) from {self.raw}._landing_runs")
         return moment

@@ -80,7 +80,9 @@ def accounts(servers: Servers) -> Servers:
 def shop(accounts: Servers, lane: Lane, tmp_path: Path) -> Iterator[Shop]:
     shop = Shop(lane, tmp_path)
     yield shop
-    sandbox.up()  # a scenario that failed may have left a server down
+    for landing in shop.landings:  # a scenario that failed may have left one standing, or a server down
+        landing.discard()
+    sandbox.up()
 
 
 @pytest.fixture

@@ -67,6 +67,7 @@ class Shop:
         self.folder = folder
         self.work = folder / "work"
         self.outputs: list[Path] = []
+        self.landings: list[Stoppable] = []
         self.runs = 0
         """How many landings must be on record."""
         lane.execute(*_CREATE, f"grant select on {lane.database}.* to 'fault'@'127.0.0.1'")
@@ -109,7 +110,8 @@ class Shop:
         output = self.folder / f"output{len(self.outputs)}"
         self.outputs.append(output)
         settings = {**os.environ, **self.environment, **(environment or {})}
-        return Stoppable(settings, arguments, at, output, chunk_rows, largest_file)
+        self.landings.append(Stoppable(settings, arguments, at, output, chunk_rows, largest_file))
+        return self.landings[-1]
 
     def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """One plain ``python -m ingestion``."""
@@ -143,7 +145,7 @@ class Shop:
         connection = self.lane.servers.postgres()
         connection.autocommit = False
         connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
-        with connection.cursor() as cursor:
+        with contextlib.closing(connection), connection.cursor() as cursor:
             cursor.execute("select tablename from pg_tables where schemaname = %s", (self.lane.raw,))
             tables = [name for (name,) in cursor.fetchall() if not name.startswith("_landing")]
             state = {}
@@ -161,7 +163,6 @@ class Shop:
                     columns = cursor.fetchone()[0]
                 cursor.execute(f'select {columns} from {self.lane.raw}."{table}"')
                 state[table] = _sorted(cursor.fetchall())
-        connection.close()
         return state
 
     # what must hold

@@ -115,6 +115,10 @@ class Stoppable:
             raise AssertionError(f"it did not end in {seconds} s: {self.said()}")
         return self._process.exitcode
 
+    def discard(self) -> None:
+        self._process.kill()
+        self._process.join()
+
     def said(self) -> str:
         return self.output.read_text(encoding="utf-8") if self.output.exists() else ""
 

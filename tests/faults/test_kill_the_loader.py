@@ -119,3 +119,19 @@ def test_a_signal_ends_a_landing_in_order(shop: Shop, result: Result, point: Poi
     shop.runs += published
     shop.heals()
     result.healed = "exact"
+
+
+def test_a_signal_ends_a_slow_read(shop: Shop, result: Result) -> None:
+    """Forty seconds of reading, at the rate that was asked for, are not waited for."""
+    shop.add_large_table(40_000)
+    before = shop.source()
+    landing = shop.start(at=SNAPSHOT, environment={"INGEST_ROWS_PER_SECOND": "1000"})
+    landing.wait()
+    landing.go()
+    time.sleep(2)
+    landing.signal(signal.SIGTERM)
+    assert landing.end(15) == 143, landing.said()
+    assert shop.raw() == {} and shop.source() == before
+    result.seen = "no table"
+    shop.heals()
+    result.healed = "exact"
