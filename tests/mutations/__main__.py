@@ -1,0 +1,30 @@
+"""``python -m tests.mutations``: break the models, one small way at a time, and report which breaks dbt's tests notice."""
+
+import argparse
+import time
+
+from sandbox import __main__ as sandbox
+from tests.conftest import Servers
+from tests.mutations import report
+from tests.mutations.mutants import choose
+from tests.mutations.run import all_mutants, run
+
+parser = argparse.ArgumentParser(prog="python -m tests.mutations", description=__doc__)
+parser.add_argument(
+    "--count", type=int, default=report.COUNT, help="how many of all mutants, spread over models and kinds"
+)
+parser.add_argument("--seed", type=int, default=1, help="same seed, same choice")
+parser.add_argument("--only", metavar="NAMES", default="", help="models or macro files, comma-separated")
+parser.add_argument("--keys", metavar="TEXT", default="", help="mutants whose key contains this")
+parser.add_argument("--without-unit-tests", action="store_true", help="what do the data tests notice by themselves?")
+options = parser.parse_args()
+
+if __name__ == "__main__":
+    settings = sandbox.up()
+    servers = Servers({key: value for key, value in settings.items() if key.startswith(("MYSQL_", "PG"))})
+    names = [name for name in options.only.split(",") if name]
+    mutants = [mutant for mutant in all_mutants() if (not names or mutant.name in names) and options.keys in mutant.key]
+    started = time.monotonic()
+    verdicts = run(servers, choose(mutants, options.count, options.seed), not options.without_unit_tests)
+    print(report.write(verdicts, len(mutants), time.monotonic() - started))
+    sandbox.down()
