@@ -107,7 +107,7 @@ members_to_build as (
         _loaded_at,
         is_changed
     from members_with_changes
-    where is_changed or (select count(*) from new_months) > 0
+    where is_changed or exists (select new_months.month_end_date_key from new_months)
 ),
 
 {% else -%}

@@ -22,7 +22,7 @@ dates as (
 
 orders_with_month as (
     select
-        dates.year_month,
+        coalesce(dates.year_month, 'unknown') as year_month,
         customers.customer_number,
         orders.days_to_ship,
         orders.is_late
@@ -33,7 +33,7 @@ orders_with_month as (
 
 balances_with_month as (
     select
-        dates.year_month,
+        coalesce(dates.year_month, 'unknown') as year_month,
         balances.outstanding_amount
     from balances
     left join dates on balances.month_end_date_key = dates.date_key

@@ -148,7 +148,7 @@ members_to_build as (
 
 members as (
     select * from members_to_build
-    where is_changed or (select count(*) from new_months) > 0
+    where is_changed or exists (select new_months.as_of_date_key from new_months)
 ),
 
 {% else -%}

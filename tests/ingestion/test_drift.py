@@ -1,5 +1,6 @@
 """What changed in the source's schema is judged before a row is read; end to end, and the rules one by one."""
 
+import dataclasses
 from collections.abc import Sequence
 
 import pytest
@@ -106,6 +107,8 @@ def test_a_wider_type_lands_and_is_reported(old: str, new: str, raw_grows: bool)
         ("varchar(100)", "varchar(50)"),
         ("longtext", "text"),
         ("varchar(20)", "time"),
+        ("time(6)", "varchar(10)"),
+        ("uuid", "varchar(10)"),
         ("varchar(20)", "enum('a')"),
         ("enum('a','b')", "enum('a')"),
         ("datetime(6)", "datetime"),
@@ -125,6 +128,8 @@ def test_what_is_gone_renamed_or_of_another_key_stops_the_table() -> None:
     assert judge(planned([("id", "int")], key=["id"]), before).breaking == ["column v is gone"]
     renamed = judge(planned([("id", "int"), ("w", "int")], key=["id"]), before)
     assert renamed.breaking == ["column v is gone"] and renamed.added == ["w"]
+    respelt = [dataclasses.replace(column, source_column=column.source_column.upper()) for column in before]
+    assert "column V became v" in judge(planned([("id", "int"), ("v", "int")], key=["id"]), respelt).breaking
     keyed = judge(planned([("id", "int"), ("v", "int")], key=["v", "id"]), before)
     assert keyed.breaking == ["its key changed from (id) to (v, id)"]
     other = judge(planned([("id", "int"), ("v", "int")], key=["id"], table="Items"), before)

@@ -10,6 +10,9 @@ _MEMBERS = (
 _ONLY_RANGE = "Only the smallest and the greatest of these days are used."
 _DISTINCT_LATER = "The last union of this CTE makes the order numbers distinct."
 _ONE_ORDER = "The lines of an order have the order's customer and dates in common."
+_ALWAYS_MATCHES = "There is always a row to join."
+_JOINED_TO_NOTHING = "The rows this adds have an empty key: later steps join them to nothing."
+_GONE = "What this deletes besides went in an earlier build."
 _REWRITTEN = "Deletes orders or payments that the same build writes again: more work, the same table."
 
 EQUIVALENT: dict[str, str] = {
@@ -43,7 +46,65 @@ EQUIVALENT: dict[str, str] = {
     "ml_customer_features: select distinct: distinct -> ": "Read by an anti-join and by a maximum, which duplicates do not change.",
     "fct_order_lines: union: union -> union all": "Read by `in` only.",
     "orders_obt: union: union -> union all": "Read by `in` only.",
+    # a row more that nothing is joined to, or none
+    "int_orders__bound: inner join customers on employees.employee_number = customers.sales_rep_employee_number: inner -> left": (
+        _JOINED_TO_NOTHING
+    ),
+    "dim_dates: inner join numbers on span.first_day + numbers.number < span.day_after: inner -> left": _ALWAYS_MATCHES,
+    "fct_customer_balances: inner join members_to_build on activity.customer_number = members_to_build.customer_number: inner -> left": (
+        _JOINED_TO_NOTHING
+    ),
+    "fct_customer_balances: inner join members_to_build on running_totals.customer_number = members_to_build.customer_number: inner -> left": (
+        _ALWAYS_MATCHES
+    ),
+    "fct_customer_balances: inner join months: inner -> left": _ALWAYS_MATCHES,
+    "fct_order_lines: inner join products_changed on lines_of_products_changed.product_code = products_changed.product_code: inner -> left": (
+        _ALWAYS_MATCHES
+    ),
+    "metrics_by_product_line: left join by_orders on by_lines.product_line = by_orders.product_line: left -> inner": (
+        _ALWAYS_MATCHES
+    ),
+    "ml_customer_features: inner join orders on changed_lines.order_number = orders.order_number: inner -> left": (
+        _JOINED_TO_NOTHING
+    ),
+    "ml_customer_features: inner join orders on members.customer_number = orders.customer_number: inner -> left": (
+        _JOINED_TO_NOTHING
+    ),
+    "ml_customer_features: inner join order_lines on orders.order_number = order_lines.order_number: inner -> left": (
+        "An order without lines adds nothing to the sums."
+    ),
+    "ml_customer_features: inner join orders on members.customer_number = orders.customer_number (#2): inner -> left": (
+        _JOINED_TO_NOTHING
+    ),
+    "ml_customer_features: inner join payments on members.customer_number = payments.customer_number: inner -> left": (
+        _JOINED_TO_NOTHING
+    ),
+    "ml_customer_features: inner join activity on members.customer_number = activity.customer_number: inner -> left": (
+        _ALWAYS_MATCHES
+    ),
+    "ml_customer_features: inner join months: inner -> left": _ALWAYS_MATCHES,
+    "ml_customer_features: inner join members on monthly_totals.customer_number = members.customer_number: inner -> left": (
+        _ALWAYS_MATCHES
+    ),
     # the same by another way
+    "ml_customer_features: greatest(max(activity._loaded_at), max(latest_versions.known_since)) as _loaded_at (#2): max -> min": (
+        "A customer has one latest version."
+    ),
+    "ml_customer_features: having sum(activity.order_count) > 0: sum -> max": "Counts are not negative.",
+    "incremental: where line_count = 0 and _loaded_at > {{ watermark() }}: line_count = 0 -> true": _REWRITTEN,
+    "incremental: where line_count = 0 and _loaded_at > {{ watermark() }}: line_count -> quantity_ordered": _REWRITTEN,
+    "incremental: where line_count = 0 and _loaded_at > {{ watermark() }}: and -> or": _REWRITTEN,
+    "incremental: where line_count = 0 and _loaded_at > {{ watermark() }}: _loaded_at > {{ watermark() }} -> true": _GONE,
+    "incremental: where line_count = 0 and _loaded_at > {{ watermark() }}: > -> >=": _GONE,
+    "incremental: where not is_in_source and _loaded_at > {{ watermark() }}: > -> >=": _GONE,
+    "incremental: where table_name = 'payments' and deleted_at > {{ watermark() }}: table_name = 'payments' -> true": (
+        "What other tables lost has no customer number and no check number in this model."
+    ),
+    "incremental: where table_name = 'payments' and deleted_at > {{ watermark() }}: > -> >=": _GONE,
+    "incremental: select coalesce(min({{ date_key('month_end_date') }}), 99999999): 99999999 -> 100000000": (
+        "Both are later than every month."
+    ),
+    "incremental: select coalesce(max({{ date_key('month_end_date') }}), 0): 0 -> 1": "Both are earlier than every month.",
     "metrics_by_product_line: min(customer_number) as customer_number,: min -> max": _ONE_ORDER,
     "metrics_by_product_line: cast(min(shipped_date - order_date) as integer) as days_to_ship,: min -> max": _ONE_ORDER,
     "metrics_by_product_line: coalesce(min(shipped_date) > min(required_date), false) as is_late: min -> max": _ONE_ORDER,
@@ -51,9 +112,7 @@ EQUIVALENT: dict[str, str] = {
     "metrics_by_product_line: coalesce(min(shipped_date) > min(required_date), false) as is_late: coalesce( -> (": (
         "An order without a shipped date is in neither count of late_share, whether is_late is false or null."
     ),
-    "incremental: where not is_in_source and _loaded_at > {{ watermark() }}: _loaded_at > {{ watermark() }} -> true": (
-        "Deletes tombstones again that are long gone."
-    ),
+    "incremental: where not is_in_source and _loaded_at > {{ watermark() }}: _loaded_at > {{ watermark() }} -> true": _GONE,
     "incremental: where not is_in_source and _loaded_at > {{ watermark() }}: not is_in_source -> true": _REWRITTEN,
     "incremental: where not is_in_source and _loaded_at > {{ watermark() }}: and -> or": _REWRITTEN,
 }

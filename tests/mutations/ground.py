@@ -66,7 +66,7 @@ DAYS: list[list[str]] = [
         "insert into payments select customerNumber, 'FAR', '2005-12-24', 2.25 from customers where customerNumber % 6 = 2",
         "insert into payments select customerNumber, 'LONG_AGO', '2002-11-24', 2.25 from customers where customerNumber % 6 = 2",
     ],
-    ["insert into payments select * from away", "drop table away"],
+    ["insert into payments select * from away"],
     [
         # those that were mentioned arrive
         "insert into customers select 51, 'Late & Sons', contactLastName, contactFirstName, phone, addressLine1,"
