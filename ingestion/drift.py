@@ -34,6 +34,11 @@ class Verdict:
     breaking: list[str] = dataclasses.field(default_factory=list)
     """What stops the table unless drift is accepted."""
 
+    @property
+    def adopts(self) -> bool:
+        """Whether the staged table becomes the raw table, rather than being compared with it."""
+        return self.is_new or bool(self.breaking)
+
 
 def judge(table: Table, known: Sequence[KnownColumn]) -> Verdict:
     """Compare a table's plan with its columns of the last landing."""

@@ -26,7 +26,9 @@ from ingestion.stage import Chunk, Stage
 from ingestion.warehouse import Change, State, Warehouse, WarehouseUnavailable, explain
 
 CHUNK_ROWS = 250_000
-"""Rows of one file. Files are loaded while MySQL sends the next."""
+"""Rows of one file."""
+CHUNKS_AT_ONCE = 8
+"""Files that dlt loads side by side while MySQL sends the next."""
 
 _SURROGATE = re.compile(rb"\xed[\xa0-\xbf]")
 
@@ -186,21 +188,23 @@ class _Landing:
         """Read in one thread while dlt loads, in this one, whatever files are finished."""
         reader = threading.Thread(target=self._extract, args=(tables,), daemon=True)
         reader.start()
-        stage: Stage | None = None
+        stage, ended = None, False
         try:
-            while True:
-                batch = [self.extracted.get()]
-                while not self.extracted.empty():
-                    batch.append(self.extracted.get())
-                for item in batch:
+            if tables and not self.states:  # dlt's import takes a second or two; nothing may have changed otherwise
+                stage = Stage(self.settings, self.folder)
+            while not ended:
+                chunks: list[Chunk] = []
+                while len(chunks) < CHUNKS_AT_ONCE and not ended:
+                    item = self.extracted.get()
                     if isinstance(item, BaseException):
                         raise item
-                chunks = [item for item in batch if isinstance(item, tuple)]
+                    if item is None:
+                        ended = True
+                    else:
+                        chunks.append(item)
                 if chunks:
                     stage = stage or Stage(self.settings, self.folder)
                     self._load(stage, chunks)
-                if batch[-1] is None:
-                    return
         except BaseException:
             self.source.abort()  # or the reader would wait for rows that nobody needs
             raise
@@ -401,7 +405,7 @@ class _Reading:
 
     def _hand_over(self) -> None:
         if not self._staged:
-            self.landing.warehouse.create_staged(self.table)
+            self.landing.warehouse.create_staged(self.table, self.landing.verdicts[self.table.name])
             self._staged = True
         for chunk in self._held:
             self.landing.extracted.put(chunk)

@@ -51,11 +51,11 @@ class Column:
         return f"IF({self.in_mysql} IS NULL, '', {text})" if self.source.nullable else text
 
     def read_back(self) -> str:
-        """Warehouse expression that makes the field again from a staged row."""
+        """Warehouse expression, of any type, whose text is the field again."""
         text = self.policy.read_back.replace("{}", self.quoted)
         if self.policy.quoted:
             text = f"""'"' || replace({text}, '"', '""') || '"'"""
-        return f"coalesce({text}, '')" if self.source.nullable or self.unfit else text
+        return f"coalesce({text}::text, '')" if self.source.nullable or self.unfit else text
 
     def published(self, alias: str = "") -> str:
         """Warehouse expression for the raw value of a staged row."""
@@ -118,8 +118,8 @@ class Table:
             fields.append(f"coalesce({quote(EXCEPTIONS)}, '')")
         while len(fields) > 1:  # a function takes at most 100 arguments
             groups = [fields[start : start + 50] for start in range(0, len(fields), 50)]
-            fields = [f"concat_ws(',', {', '.join(group)})" if len(group) > 1 else group[0] for group in groups]
-        return fields[0]
+            fields = [f"concat_ws(',', {', '.join(group)})" for group in groups]
+        return fields[0] if len(self.staged_names) > 1 else f"concat({fields[0]})"
 
 
 def plan_tables(

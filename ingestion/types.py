@@ -26,8 +26,8 @@ class Policy:
     """Type in the raw schema."""
     sent: str = "{}"
     """MySQL expression for the value's text."""
-    read_back: str = "{}::text"
-    """Warehouse expression that makes the same text from the staged value."""
+    read_back: str = "{}"
+    """Warehouse expression that makes the same text from the staged value; its type's own text where it is bare."""
     whole: str | None = None
     """MySQL expression for the value as it is, where ``sent`` encodes it."""
     quoted: bool = False
@@ -117,7 +117,7 @@ def policy(data_type: str, column_type: str, charset: str | None, check_texts: b
         return Policy(f"numeric{precision[0] if precision else ''}", sent=number)
     if data_type in ("float", "double"):
         # The text protocol rounds FLOAT to six digits; as DOUBLE every digit is sent.
-        return Policy("double precision", sent="CAST({} AS DOUBLE)", read_back="{}", staged_type="text")
+        return Policy("double precision", sent="CAST({} AS DOUBLE)", staged_type="text")
     if data_type == "bit":
         width = int((re.search(r"\d+", full) or ["1"])[0])
         return Policy("bigint" if width < 64 else "numeric(20,0)", sent="CAST({} AS UNSIGNED)")
@@ -128,7 +128,7 @@ def policy(data_type: str, column_type: str, charset: str | None, check_texts: b
     if data_type in ("datetime", "timestamp"):
         return _moment(data_type, int((re.search(r"\((\d)\)", full) or ["0", "0"])[1]))
     if data_type == "time":  # -838:59:59 to 838:59:59: neither a time of day nor, on every warehouse, an interval
-        return Policy("text", read_back="{}")
+        return Policy("text")
     if data_type in BYTES:
         return _bytes("{}")
     if data_type in GEOMETRIES:  # SRID (4 bytes) and WKB: the well-known text would round coordinates
@@ -141,7 +141,7 @@ def policy(data_type: str, column_type: str, charset: str | None, check_texts: b
 def hashed(original: Policy, key_literal: str) -> Policy:
     """A column whose values must not leave MySQL in clear: SHA-256 of the key and the value, in hex."""
     value = original.whole or original.sent
-    return Policy("text", sent=f"SHA2(CONCAT({key_literal}, {value}), 256)", read_back="{}")
+    return Policy("text", sent=f"SHA2(CONCAT({key_literal}, {value}), 256)")
 
 
 def _moment(data_type: str, digits: int) -> Policy:
@@ -183,7 +183,6 @@ def _text(data_type: str, charset: str | None, check: bool) -> Policy:
     plain = Policy(
         "text",
         sent=value,
-        read_back="{}",
         quoted=True,
         tells_apart=charset in _ONE_CODE_EACH,
         unfit=" OR ".join(unfit) or None,

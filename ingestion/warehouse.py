@@ -146,6 +146,7 @@ class Warehouse:
             self._execute("set client_connection_check_interval = '1s'")
             self._execute("set idle_session_timeout = 0")  # it waits while the rows are read
         self._execute("set work_mem = '128MB'")
+        self._execute("set parallel_tuple_cost = 0")  # of the pairs compared, few are handed on
         self._execute("set lock_timeout = %s", (f"{max(1, settings.lock_wait)}s",))
         self._take_lock()
 
@@ -221,11 +222,13 @@ class Warehouse:
         )
         return value
 
-    def create_staged(self, table: Table) -> None:
+    def create_staged(self, table: Table, verdict: Verdict) -> None:
+        """What only is compared need not outlive a crash of the server."""
         columns = [f"{column.quoted} {column.policy.staging_type}" for column in table.columns]
         columns += [f"{quote(EXCEPTIONS)} text"] if table.keeps_exceptions else []
         self._execute(f"drop table if exists {self._staged(table)}")
-        self._execute(f"create table {self._staged(table)} ({', '.join(columns)})")
+        kind = "table" if verdict.adopts else "unlogged table"
+        self._execute(f"create {kind} {self._staged(table)} ({', '.join(columns)})")
 
     def staged_totals(self, table: Table) -> Totals:
         """Count and checksum of the rows that arrived."""
@@ -271,11 +274,9 @@ class Warehouse:
 
         ``partial``: the staged rows are those that changed; rows that are not among them stay.
         """
-        rebuilt = bool(verdict.breaking)
-        note = ""
-        if verdict.is_new or rebuilt:
+        if verdict.adopts:
             grants = self._grants(table)
-            dropped = self._drop_raw(table) if rebuilt else []
+            dropped = self._drop_raw(table) if verdict.breaking else []
             note = f"dropped with the old table: {', '.join(dropped)}" if dropped else ""
             self._write_exceptions(table, loaded_at, partial)
             change = self._adopt(table, loaded_at, note)

@@ -191,8 +191,8 @@ def test_a_row_that_changed_on_its_way_is_not_published(shop: Lane, monkeypatch:
 def test_a_file_the_warehouse_refuses_fails_its_table_alone(shop: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
     original = Warehouse.create_staged
 
-    def strange(self: Warehouse, table: Any) -> None:
-        original(self, table)
+    def strange(self: Warehouse, table: Any, verdict: Any) -> None:
+        original(self, table, verdict)
         if table.name == "items":
             self._execute(f"alter table {self._staged(table)} alter column name type date using null")
 
