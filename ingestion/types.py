@@ -87,10 +87,8 @@ _ONE_CODE_EACH = {
 }
 """In others, such as cp932, two codes become the same character: keys that differ in MySQL would be equal."""
 _WHOLE_IN_UNICODE = {"utf8mb4", "utf8mb3", "utf8", "latin1", None}
-_UNFIT_DATE = (
-    "YEAR({}) = 0 OR MONTH({}) = 0 OR DAYOFMONTH({}) = 0 OR DAYOFMONTH({}) > 28"
-    " AND DAYOFMONTH({}) > DAYOFMONTH(LAST_DAY(CONCAT(LEFT({}, 8), '01')))"  # 31 February, under ALLOW_INVALID_DATES
-)
+_UNFIT_DATE = "NOT ({} <=> {} + INTERVAL 0 DAY)"
+"""No days added make NULL, or another date, of what is none: zero, without month or day, in year 0, 31 February."""
 _DATE_REASON = "zero, partial or impossible date"
 
 TYPES = sorted({*_INTEGERS, *_TEXTS, *BYTES, *GEOMETRIES, *_AS_TEXT} | {

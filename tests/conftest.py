@@ -14,9 +14,6 @@ from typing import Any
 PROJECT = Path(__file__).resolve().parent.parent
 DUMP = PROJECT.parent / "shared" / "classicmodels" / "mysqlsampledatabase.sql"
 
-for name in [name for name in os.environ if name.startswith(("MYSQL_", "PG", "INGEST_", "DBT_", "AS_OF"))]:
-    del os.environ[name]  # the tests never touch the servers of whoever runs them
-os.environ.setdefault("SANDBOX_FOLDER", str(PROJECT / ".sandbox" / "test"))
 sys.path.insert(0, str(PROJECT))
 
 import psycopg2  # noqa: E402

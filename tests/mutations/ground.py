@@ -37,6 +37,11 @@ DAYS: list[list[str]] = [
         _LINE.format(order=9002, quantity=7),
         "replace into orderdetails values (9001, 'NEW_1', 3, 20.00, 2)",
         "replace into payments values (52, 'EARLY', '2005-05-20', 55.50)",
+        # a customer whose only order came on the last day of a month and has no lines
+        "insert into customers select 60, 'Month End', contactLastName, contactFirstName, phone, addressLine1,"
+        " addressLine2, city, state, postalCode, country, salesRepEmployeeNumber, 500 from customers"
+        " order by customerNumber limit 1",
+        "replace into orders values (9004, '2004-04-30', '2004-05-09', null, 'In Process', null, 60)",
         # an employee of an office, and a rep of a customer, that have not arrived
         "update employees set officeCode = '99' where jobTitle = 'Sales Rep' order by employeeNumber limit 1",
         "update customers set salesRepEmployeeNumber = 9999 where salesRepEmployeeNumber is not null"
