@@ -1,5 +1,3 @@
-{{ config(materialized='view') }}
-
 with order_lines as (
     select * from {{ ref('orders_obt') }}
 ),
