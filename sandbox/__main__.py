@@ -87,7 +87,7 @@ def main(arguments: list[str] | None = None) -> int:
             "--scale", type=float, default=1, help="size of generated data; 1 is about 3,000 order lines"
         )
         loader.add_argument("--seed", type=int, default=1, help="same seed, same data")
-    commands.add_parser("docs", help="write the dbt docs as one page")
+    commands.add_parser("docs", help="write the docs site")
     trader = commands.add_parser("trade", help="play days of trade on the private source")
     trader.add_argument("--days", type=int, default=1)
     trader.add_argument("--seed", type=int, default=1)

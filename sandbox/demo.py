@@ -14,8 +14,6 @@ import psycopg2
 
 from sandbox import home
 
-DOCS = Path("docs/site/index.html")
-DOCS_COMMAND = ["docs", "generate", "--static"]
 _QUESTIONS = {
     "Sales by product line": """
         select p.product_line, sum(f.gross_sales_amount), sum(f.net_sales_amount), sum(f.quantity_ordered)
@@ -47,16 +45,18 @@ def run(load: Callable[[], bool], settings: Callable[[], dict[str, str]]) -> int
     if landed:
         return int(landed)
     dbt = Dbt()
-    for name, command in (("transform and test: dbt build", ["build"]), ("document: make docs", DOCS_COMMAND)):
-        if not timed(name, functools.partial(dbt.run, *command)):
+    for name, step in (
+        ("transform and test: dbt build", functools.partial(dbt.run, "build")),
+        ("document: make docs", functools.partial(write_docs, dbt)),
+    ):
+        if not timed(name, step):
             print("error: dbt failed; the messages above name the model or test. Rerun: make run", file=sys.stderr)
             return 1
-    publish_docs()
     answers()
     print("\nSeconds: " + ", ".join(f"{name.split(':')[0]} {seconds:.1f}" for name, seconds in times))
     print(
         "Where to look next\n"
-        f"  the docs           {DOCS} (opens from disk; start at the overview)\n"
+        "  the docs           docs/site/index.html (opens from disk)\n"
         "  the warehouse      make psql\n"
         "  a day of trade     make trade && make run\n"
         "  your own MySQL     set MYSQL_HOST and the rest as in .env.example, then make run"
@@ -92,21 +92,27 @@ class Dbt:
                 print(f"  {self._finished.total()} models and tests done", flush=True)
 
 
-def publish_docs() -> None:
-    """Put dbt's page where ``make docs`` says it is."""
-    page = home.PROJECT / DOCS
-    page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_bytes((home.PROJECT / "target" / "static_index.html").read_bytes())
-    print(f"The docs are in {DOCS}.")
+def write_docs(dbt: Dbt) -> bool:
+    """Write the docs site from what dbt knows, and from its last build if there was one."""
+    from catalog import lineage, project, site
+
+    target = Path(os.environ.get("DBT_TARGET_PATH") or "target")
+    project.keep_build_results(target)
+    dbt.run("source", "freshness")  # sources that are not fresh are shown on a page; that is no failure
+    if not dbt.run("docs", "generate", "--static"):
+        return False
+    try:
+        print(f"The docs are in {site.write(target)}.")
+    except lineage.LineageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return False
+    return True
 
 
 def docs(environment: dict[str, str]) -> int:
-    """Write the docs as one page that opens without a server."""
+    """Write the docs as a folder that opens without a server."""
     os.environ.update(environment)
-    if not Dbt().run(*DOCS_COMMAND):
-        return 1
-    publish_docs()
-    return 0
+    return 0 if write_docs(Dbt()) else 1
 
 
 def answers() -> None:

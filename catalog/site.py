@@ -1,0 +1,24 @@
+"""The docs site: one folder that opens from disk and can be published as it is."""
+
+from pathlib import Path
+
+from catalog import landing, pages, project
+
+SITE = Path("docs/site")
+
+
+def write(target: Path, folder: Path = SITE) -> Path:
+    """Write all pages from dbt's ``target`` folder and the warehouse's record of landings; returns the start page.
+
+    Raises:
+        LineageError: a model's columns cannot be traced. The site stays as it was.
+        FileNotFoundError: ``dbt docs generate --static`` has not been run.
+    """
+    content = project.load(target)
+    schemas = {source["schema"] for source in content.manifest["sources"].values()}
+    last_landing = next((found for schema in sorted(schemas) if (found := landing.last_landing(schema))), None)
+    dbt_page = (target / "static_index.html").read_bytes()
+    folder.mkdir(parents=True, exist_ok=True)
+    pages.write(content, last_landing, folder)
+    (folder / "dbt.html").write_bytes(dbt_page)
+    return folder / "index.html"
