@@ -4,6 +4,7 @@ DUMP ?=
 SCALE ?= 1
 SEED ?= 1
 DAYS ?= 1
+BASE ?= main
 TARGET ?= local
 BIN := .venv/bin
 SANDBOX := $(BIN)/python -m sandbox
@@ -39,7 +40,7 @@ psql: setup ## a shell on the warehouse
 run: setup ## land, then dbt build: what a scheduler calls
 	@$(WITH_SERVERS) $(BIN)/python -m ingestion
 	@$(WITH_SERVERS) $(BIN)/dbt build
-docs: setup ## the docs, one page that opens from disk
+docs: setup ## the docs: a folder of pages that opens from disk
 	@$(SANDBOX) docs
 
 lint: setup ## SQL in both dialects, Python style and types
@@ -48,12 +49,18 @@ lint: setup ## SQL in both dialects, Python style and types
 	@$(BIN)/sqlfluff lint --dialect postgres --processes 2 models tests/singular
 	@$(BIN)/sqlfluff lint --dialect redshift --processes 2 --rules capitalisation.keywords models tests/singular
 	@$(BIN)/dbt --quiet parse --no-partial-parse --warn-error --target redshift --target-path target/parse
+lint-changed: setup ## the same, without dbt, for what differs from BASE=main
+	@$(BIN)/python -m review.lint --base $(BASE)
+review: setup ## what the working tree does to the data, compared with BASE=main: reports/review.md, .html
+	@$(WITH_SERVERS) $(BIN)/python -m review --base $(BASE)
 test: setup ## the tests a person runs
 	@$(BIN)/pytest
 test-hazards: setup ## a hostile MySQL schema, value by value
 	@$(BIN)/pytest tests/hazards
 test-faults: setup ## kill -9 at every step, then one plain rerun
 	@$(BIN)/pytest tests/faults
+test-review: setup ## prepared pull requests: does the review say what they do?
+	@$(BIN)/pytest tests/review
 test-sequences: setup ## random trading days: incremental builds equal full refreshes
 	@$(BIN)/pytest tests/sequences
 test-mutations: setup ## break the models in small ways: do their tests notice?
@@ -68,4 +75,4 @@ clean: ## remove everything the project made
 	@rm -rf .venv .sandbox target logs docs/site reports .pytest_cache .mypy_cache .ruff_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo up down trade psql run docs lint test test-hazards test-faults test-sequences test-mutations bench bench-build clean
+.PHONY: help setup demo up down trade psql run docs lint lint-changed review test test-hazards test-faults test-review test-sequences test-mutations bench bench-build clean

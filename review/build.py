@@ -1,0 +1,125 @@
+"""Both sides built on the same landing: of the base what the comparison needs, of the head what may differ."""
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from review import ReviewError, changes, warehouse
+from review.changes import Changes
+from review.dbt import Manifest, Result, Side
+
+NOT_RUN = "not run"
+_RELATIONS_ONLY = ("--exclude-resource-type", "test", "unit_test")
+
+
+@dataclasses.dataclass
+class Kept:
+    """What the base's schemas hold: it stays for the next review of the same commit on the same landing."""
+
+    fingerprint: str
+    results: dict[str, Result]
+    is_parsed: bool = False
+    """Whether the manifest beside it is that of this base."""
+
+    @classmethod
+    def load(cls, path: Path, fingerprint: str) -> "Kept":
+        if path.exists():
+            read = json.loads(path.read_text(encoding="utf-8"))
+            if read["fingerprint"] == fingerprint:
+                return cls(fingerprint, {uid: Result(**result) for uid, result in read["results"].items()}, True)
+        return cls(fingerprint, {})
+
+    def save(self, path: Path) -> None:
+        path.write_text(json.dumps(dataclasses.asdict(self)), encoding="utf-8")
+
+
+def fingerprint(commit: str, landing: str) -> str:
+    """Of all that decides what the base's schemas hold."""
+    names = [
+        name for name in os.environ if name.startswith(("PGHOST", "PGPORT", "PGDATABASE", "MYSQL_DATABASE", "DBT_"))
+    ]
+    settings = sorted(f"{name}={os.environ[name]}" for name in names)
+    code = [path.read_bytes().hex() for path in (Path(__file__), Path(__file__).with_name("dbt.py"))]
+    return hashlib.sha256("\n".join([commit, landing, *settings, *code]).encode()).hexdigest()[:16]
+
+
+def schemas(manifest: Manifest) -> set[str]:
+    return {node["schema"] for node in changes.relations(manifest).values()}
+
+
+@dataclasses.dataclass
+class Plan:
+    """What each side builds and tests."""
+
+    base: set[str]
+    base_tests: set[str]
+    head: set[str]
+    head_tests: set[str]
+
+
+def plan(base: Manifest, head: Manifest, found: Changes) -> Plan:
+    affected, own = set(found.affected), {*found.added, *found.changed}
+    before = affected & base["nodes"].keys()
+    base_tests = changes.tests_of(base, head, before, own)
+    head_tests = changes.tests_of(head, base, affected, own)
+    # A unit test of an incremental branch reads the table of its model.
+    of_unit_tests = {uid for test in head_tests for uid in _parents(head, test)[:1] if test in head["unit_tests"]}
+    built = affected | of_unit_tests
+    read = {parent for uid in built | head_tests for parent in _parents(head, uid)}
+    read |= {parent for uid in base_tests for parent in _parents(base, uid)}
+    return Plan(changes.upstream(base, (before | read) & base["nodes"].keys()), base_tests, built, head_tests)
+
+
+def build_base(side: Side, manifest: Manifest, wanted: Plan, kept: Kept, connection: Any) -> None:
+    """Build what is wanted and not kept from an earlier review."""
+    prepared = warehouse.is_prepared(connection, schemas(manifest), kept.fingerprint)
+    if not prepared:
+        kept.results.clear()
+        warehouse.prepare(connection, side.prefix, schemas(manifest), kept.fingerprint)
+    missing = _made(manifest, wanted.base) - kept.results.keys()
+    if missing:
+        kept.results |= side.run("build", *_RELATIONS_ONLY, "--select", *_selectors(manifest, missing))
+    tests = wanted.base_tests - kept.results.keys()
+    if tests:
+        kept.results |= side.run("test", "--select", *_selectors(manifest, tests))
+
+
+def build_head(side: Side, manifest: Manifest, wanted: Plan, base: Side, connection: Any) -> dict[str, Result]:
+    """Build and test the head; what it does not build is read from the base."""
+    warehouse.prepare(connection, side.prefix, schemas(manifest), "head")
+    results: dict[str, Result] = {}
+    made = _made(manifest, wanted.head)
+    if made:
+        defer = ("--defer", "--favor-state", "--state", str(base.target))
+        results |= side.run("build", *_RELATIONS_ONLY, *defer, "--select", *_selectors(manifest, made))
+    missing = {uid for uid in made if uid not in results or results[uid].status != "success"}
+    blocked = {test for test in wanted.head_tests if missing & set(_parents(manifest, test))}
+    # Here a table of the head goes before the base's, so favouring the base would be wrong.
+    if wanted.head_tests - blocked:
+        defer = ("--defer", "--no-favor-state", "--state", str(base.target))
+        results |= side.run("test", *defer, "--select", *_selectors(manifest, wanted.head_tests - blocked))
+    return results | {test: Result(NOT_RUN, 0, "a model it reads was not built", "") for test in blocked}
+
+
+def _made(manifest: Manifest, uids: Iterable[str]) -> set[str]:
+    nodes = manifest["nodes"]
+    return {uid for uid in uids if nodes[uid]["config"]["materialized"] != "ephemeral"}
+
+
+def _node(manifest: Manifest, uid: str) -> Any:
+    node = manifest["nodes"].get(uid) or manifest["unit_tests"].get(uid)
+    if node is None:
+        raise ReviewError(f"dbt's manifest does not know {uid}; remove the folder .sandbox/review and try again.")
+    return node
+
+
+def _parents(manifest: Manifest, uid: str) -> list[str]:
+    return list(_node(manifest, uid).get("depends_on", {}).get("nodes", []))
+
+
+def _selectors(manifest: Manifest, uids: Iterable[str]) -> list[str]:
+    return ["fqn:" + ".".join(_node(manifest, uid)["fqn"]) for uid in sorted(uids)]

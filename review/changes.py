@@ -1,0 +1,250 @@
+"""What changed between two parsed projects, and what is downstream of it.
+
+Both sides are parsed in the same environment, so rendered values can be compared, and what cannot move a row is left
+out: comments, layout, descriptions, meta, tags, owners. dbt's ``state:modified`` selects models for most of these, as
+comments are part of a model's body and descriptions are persisted.
+"""
+
+import dataclasses
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from review.dbt import BUILT, Manifest
+
+_TEXT_ONLY_CONFIG = {"meta", "docs", "tags", "group", "access", "persist_docs"}
+_SKIPPED = re.compile(r"""('(?:[^']|'')*'|"[^"]*")|(?:--[^\n]*|/\*.*?\*/|\{\#.*?\#\}|\s)+""", re.DOTALL)
+
+
+@dataclasses.dataclass
+class Changes:
+    """``unique_id`` of models, snapshots and seeds."""
+
+    added: list[str]
+    removed: list[str]
+    changed: dict[str, list[str]]
+    """What of it changed: SQL, settings, contract, rows, macro x."""
+    text_only: list[str]
+    """Comments, layout, descriptions and their like."""
+    affected: list[str]
+    """Added, changed, and downstream of those, parents first: what the head builds."""
+
+
+@dataclasses.dataclass
+class Break:
+    """A promise of a contract that the head no longer keeps; of the whole model if no column is named."""
+
+    model: str
+    column: str
+    what: str
+
+
+def bare(code: str) -> str:
+    """SQL or Jinja without comments and layout; texts in quotes stay as they are."""
+    return _SKIPPED.sub(lambda match: match[1] or " ", code).strip()
+
+
+def relations(manifest: Manifest) -> dict[str, Any]:
+    """The nodes that are built, ephemeral models included: they carry changes on."""
+    return {uid: node for uid, node in manifest["nodes"].items() if node["resource_type"] in BUILT}
+
+
+def compare(base: Manifest, head: Manifest) -> Changes:
+    before, after = relations(base), relations(head)
+    changed: dict[str, list[str]] = {}
+    text_only = []
+    for uid in after.keys() & before.keys():
+        old, new = _essence(before[uid], base), _essence(after[uid], head)
+        what = sorted({_part(part) for part in old.keys() | new.keys() if old.get(part) != new.get(part)})
+        if what:
+            changed[uid] = what
+        elif _text(before[uid]) != _text(after[uid]):
+            text_only.append(uid)
+    added = sorted(after.keys() - before.keys())
+    return Changes(
+        added,
+        sorted(before.keys() - after.keys()),
+        dict(sorted(changed.items())),
+        sorted(text_only),
+        _parents_first(downstream(head, {*added, *changed}), after),
+    )
+
+
+def _essence(node: Any, manifest: Manifest) -> dict[str, Any]:
+    """What decides a relation's rows and columns, part by part."""
+    essence: dict[str, Any] = {
+        f"setting:{name}": value for name, value in node["config"].items() if name not in _TEXT_ONLY_CONFIG
+    }
+    if node["resource_type"] == "seed":
+        return essence | {"rows": node["checksum"]["checksum"]}
+    sources = {uid: source["relation_name"] for uid, source in manifest["sources"].items()}
+    parents = [sources.get(uid, uid) for uid in node["depends_on"]["nodes"]]
+    essence |= {"SQL": bare(node["raw_code"]), "parents": sorted(parents)}
+    if node["config"].get("contract", {}).get("enforced"):
+        essence["contract"] = (
+            sorted((name, column["data_type"], str(column["constraints"])) for name, column in node["columns"].items()),
+            str(node.get("constraints")),
+        )
+    waiting, macros = [*node["depends_on"]["macros"]], manifest["macros"]
+    while waiting:
+        uid = waiting.pop()
+        if uid in macros and f"macro {macros[uid]['name']}" not in essence:
+            essence[f"macro {macros[uid]['name']}"] = bare(macros[uid]["macro_sql"])
+            waiting += macros[uid]["depends_on"]["macros"]
+    return essence
+
+
+def _part(part: str) -> str:
+    return "settings" if part.startswith("setting:") else part
+
+
+def _text(node: Any) -> tuple[Any, ...]:
+    columns = {
+        name: (column["description"], column["meta"], column["tags"]) for name, column in node["columns"].items()
+    }
+    config = {name: node["config"].get(name) for name in _TEXT_ONLY_CONFIG}
+    return node.get("raw_code"), node["description"], columns, config
+
+
+def downstream(manifest: Manifest, uids: Iterable[str]) -> set[str]:
+    """These relations and all that read them, at any distance."""
+    found, waiting = set(), list(uids)
+    nodes = relations(manifest)
+    while waiting:
+        uid = waiting.pop()
+        if uid in nodes and uid not in found:
+            found.add(uid)
+            waiting += manifest["child_map"].get(uid, [])
+    return found
+
+
+def upstream(manifest: Manifest, uids: Iterable[str]) -> set[str]:
+    """These relations and all that they read, at any distance."""
+    found, waiting = set(), list(uids)
+    nodes = relations(manifest)
+    while waiting:
+        uid = waiting.pop()
+        if uid in nodes and uid not in found:
+            found.add(uid)
+            waiting += nodes[uid].get("depends_on", {}).get("nodes", [])
+    return found
+
+
+def _parents_first(uids: set[str], nodes: dict[str, Any]) -> list[str]:
+    ordered: list[str] = []
+
+    def visit(uid: str) -> None:
+        if uid in uids and uid not in ordered:
+            for parent in sorted(nodes[uid].get("depends_on", {}).get("nodes", [])):
+                visit(parent)
+            ordered.append(uid)
+
+    for uid in sorted(uids):
+        visit(uid)
+    return ordered
+
+
+def tests_of(manifest: Manifest, other: Manifest, affected: Iterable[str], changed: Iterable[str]) -> set[str]:
+    """Tests that may turn out otherwise than on the other side.
+
+    Data tests of affected relations, unit tests of changed ones (their rows are invented, so what is upstream does not
+    matter to them), and tests that the other side has not, or has otherwise.
+    """
+    affected, changed = set(affected), set(changed)
+    found = set()
+    for uid, node in manifest["nodes"].items():
+        if node["resource_type"] == "test" and (
+            affected & set(node["depends_on"]["nodes"]) or _test_essence(uid, manifest) != _test_essence(uid, other)
+        ):
+            found.add(uid)
+    for uid, test in manifest["unit_tests"].items():
+        same = (other["unit_tests"].get(uid) or {}).get("checksum") == test["checksum"]
+        if not same or changed & set(test["depends_on"]["nodes"][:1]):
+            found.add(uid)
+    return found
+
+
+def _test_essence(uid: str, manifest: Manifest) -> dict[str, Any] | None:
+    node = manifest["nodes"].get(uid)
+    return _essence(node, manifest) if node else None
+
+
+def contract_breaks(base: Manifest, head: Manifest) -> list[Break]:
+    """What contracts of the base promise and the head's do not: models, columns, types, constraints."""
+    breaks: list[Break] = []
+    for uid, old in sorted(relations(base).items()):
+        if not old["config"].get("contract", {}).get("enforced"):
+            continue
+        new = head["nodes"].get(uid) or _version_called(old, head)
+        if new is None:
+            breaks.append(Break(uid, "", "the model is gone"))
+        elif not new["config"].get("contract", {}).get("enforced"):
+            breaks.append(Break(uid, "", "no longer under contract"))
+        else:
+            if _relation(old) != _relation(new):
+                breaks.append(Break(uid, "", f"now called {_relation(new)}"))
+            for name, column in old["columns"].items():
+                breaks += [Break(uid, name, what) for what in _column_breaks(column, new["columns"].get(name))]
+    return breaks
+
+
+def _version_called(old: Any, head: Manifest) -> Any | None:
+    """The version of a model that keeps the name its relation had before there were versions."""
+    versions = [node for node in relations(head).values() if node.get("version") and node["name"] == old["name"]]
+    return next((node for node in versions if _relation(node) == _relation(old)), None)
+
+
+def _relation(node: Any) -> str:
+    return str(node["relation_name"].split(".")[-1]).strip('"')
+
+
+def _column_breaks(old: Any, new: Any) -> list[str]:
+    if new is None:
+        return ["removed"]
+    found = []
+    if _type(old) != _type(new):
+        found.append(f"retyped from {_type(old)} to {_type(new)}")
+    kept = {constraint["type"] for constraint in new["constraints"]}
+    found += [f"constraint {c['type']} dropped" for c in old["constraints"] if c["type"] not in kept]
+    return found
+
+
+def _type(column: Any) -> str:
+    return re.sub(r"\s+", "", str(column["data_type"]).lower()).replace(",", ", ")
+
+
+def keys(uid: str, *manifests: Manifest) -> list[tuple[str, ...]]:
+    """Columns that tell the rows apart, as tests and contracts say; combinations first, since people can read them."""
+    combined: list[tuple[str, ...]] = []
+    single: list[tuple[str, ...]] = []
+    for manifest in manifests:
+        node = manifest["nodes"].get(uid)
+        if not node:
+            continue
+        for constraint in node.get("constraints", []):
+            if constraint["type"] in ("primary_key", "unique"):
+                combined.append(tuple(constraint["columns"]))
+        for name, column in node["columns"].items():
+            if {"primary_key", "unique"} & {constraint["type"] for constraint in column.get("constraints", [])}:
+                single.append((name,))
+        for test in manifest["nodes"].values():
+            metadata = test.get("test_metadata")
+            if not metadata or test.get("attached_node") != uid or test["config"].get("where"):
+                continue
+            if metadata["name"] == "unique":
+                single.append((test["column_name"],))
+            elif metadata["name"] == "unique_combination":
+                combined.append(tuple(metadata["kwargs"]["columns"]))
+    return list(dict.fromkeys(combined + single))
+
+
+def personal(*manifests: Manifest) -> set[str]:
+    """Names of columns that carry ``meta.pii`` in any model: a column of that name is masked wherever it appears."""
+    found = set()
+    for manifest in manifests:
+        for node in [*manifest["nodes"].values(), *manifest["sources"].values()]:
+            for name, column in node["columns"].items():
+                meta = column["meta"] | (column.get("config") or {}).get("meta", {})
+                if meta.get("pii"):
+                    found.add(name)
+    return found

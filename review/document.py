@@ -1,0 +1,161 @@
+"""A page of headings, texts, tables and folds, written as Markdown for GitHub and as HTML that needs nothing else.
+
+Texts may hold ``code`` in backticks and **bold**; whatever comes from data or from dbt goes through ``code()`` first,
+so that no value can become markup, mention a person or link an issue.
+"""
+
+import dataclasses
+import html
+import re
+from collections.abc import Sequence
+
+MARKDOWN_LIMIT = 60_000
+"""GitHub takes comments of 65,536 characters."""
+_NUMBER = re.compile(r"[+\-−]?[\d,]+(\.\d+)?( s)?|–|")
+
+
+@dataclasses.dataclass
+class Heading:
+    text: str
+    level: int = 2
+
+
+@dataclasses.dataclass
+class Text:
+    text: str
+
+
+@dataclasses.dataclass
+class Table:
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    limit: int = 40
+
+
+@dataclasses.dataclass
+class Fold:
+    """Blocks behind a title, closed at first."""
+
+    title: str
+    blocks: Sequence["Block"]
+
+
+Block = Heading | Text | Table | Fold
+
+
+def code(value: object, limit: int = 80) -> str:
+    """A value as inline code, on one line and not too long."""
+    text = re.sub(r"\s+", " ", "".join(c if c.isprintable() or c.isspace() else "?" for c in str(value))).strip()
+    text = text if len(text) <= limit else text[: limit - 1] + "…"
+    return "`" + (text.replace("`", "ʼ") or " ") + "`"
+
+
+def markdown(blocks: Sequence[Block], limit: int = MARKDOWN_LIMIT) -> str:
+    """As Markdown no longer than ``limit``: the longest folds are left out first, and say so."""
+    parts = [_markdown(block) for block in blocks]
+    note = "Left out for length; the HTML report has it."
+    longest = sorted(range(len(parts)), key=lambda number: len(parts[number]), reverse=True)
+    for number in longest:
+        block = blocks[number]
+        if sum(map(len, parts)) + len(parts) <= limit:
+            break
+        if isinstance(block, Fold):
+            parts[number] = _markdown(Fold(block.title, [Text(note)]))
+        elif isinstance(block, Table):
+            parts[number] = f"{note}\n"
+    return "\n".join(parts)[:limit]
+
+
+def _markdown(block: Block) -> str:
+    if isinstance(block, Heading):
+        return f"{'#' * block.level} {block.text}\n"
+    if isinstance(block, Text):
+        return f"{block.text}\n"
+    if isinstance(block, Fold):
+        inner = "\n".join(_markdown(inside) for inside in block.blocks)
+        return f"<details><summary>{_html_text(block.title)}</summary>\n\n{inner}\n</details>\n"
+    rows, more = _cut(block)
+    right = _right(block)
+    lines = [list(block.head), ["---:" if number in right else "---" for number in range(len(block.head))], *rows]
+    cells = [" | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in row) for row in lines]
+    return "\n".join(f"| {line} |" for line in cells) + f"\n{more}"
+
+
+def page(title: str, blocks: Sequence[Block]) -> str:
+    """As one HTML file; it asks no other for anything."""
+    body = "\n".join(_html(block) for block in blocks)
+    return _PAGE.format(title=html.escape(title), style=_STYLE, body=body)
+
+
+def _html(block: Block) -> str:
+    if isinstance(block, Heading):
+        return f"<h{block.level}>{_html_text(block.text)}</h{block.level}>"
+    if isinstance(block, Text):
+        return f"<p>{_html_text(block.text)}</p>"
+    if isinstance(block, Fold):
+        inner = "\n".join(_html(inside) for inside in block.blocks)
+        return f"<details><summary>{_html_text(block.title)}</summary>\n{inner}\n</details>"
+    rows, more = _cut(block)
+    right = _right(block)
+
+    def cell(number: int, text: str) -> str:
+        kind = " ".join(name for name, is_so in (("n", number in right), ("none", text == "–")) if is_so)
+        return f'<td class="{kind}" data-label="{html.escape(block.head[number])}"><div>{_html_text(text)}</div></td>'
+
+    lines = "\n".join(f"<tr>{''.join(cell(*item) for item in enumerate(row))}</tr>" for row in rows)
+    head = "".join(
+        f'<th class="{"n" if n in right else ""}">{_html_text(name)}</th>' for n, name in enumerate(block.head)
+    )
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>\n{lines}\n</tbody></table>"
+    return f'<div class="wide">{table}</div>{_html_text(more)}'
+
+
+def _html_text(text: str) -> str:
+    parts, bold = [], False
+    for part in re.split(r"(`[^`]*`|\*\*)", text):
+        if part == "**":
+            bold = not bold
+            parts.append("<b>" if bold else "</b>")
+        elif part.startswith("`"):
+            parts.append(f"<code>{html.escape(part[1:-1])}</code>")
+        else:
+            parts.append(html.escape(part))
+    return "".join(parts)
+
+
+def _cut(table: Table) -> tuple[Sequence[Sequence[str]], str]:
+    more = len(table.rows) - table.limit
+    return (table.rows, "") if more <= 0 else (table.rows[: table.limit], f"\n… and {more:,} more.\n")
+
+
+def _right(table: Table) -> set[int]:
+    columns = range(1, len(table.head))
+    return {n for n in columns if table.rows and all(_NUMBER.fullmatch(row[n].strip("*")) for row in table.rows)}
+
+
+_STYLE = """
+:root { color-scheme: light dark; --line: #8884; --soft: #8881; }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 64rem; margin: 0 auto; padding: 1rem; overflow-wrap: anywhere; }
+h1 { font-size: 1.5rem; line-height: 1.25; } h2 { font-size: 1.15rem; margin: 2rem 0 .5rem; } h3 { font-size: 1rem; }
+p { margin: .5rem 0; } code { font: .86em ui-monospace, monospace; background: var(--soft); }
+.wide { overflow-x: auto; margin: .5rem 0; } table { border-collapse: collapse; font-size: .9rem; }
+th, td { text-align: left; vertical-align: top; padding: .3rem .7rem .3rem 0; border-bottom: 1px solid var(--line); }
+th { overflow-wrap: normal; } td { min-width: 6rem; } td:first-child:not(.n) { min-width: 11rem; }
+.n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; min-width: 0; }
+@media (max-width: 40rem) { /* each row a card, each cell with its column's name */
+  table, tbody, tr { display: block; } thead, td.none { display: none; }
+  tr { border-bottom: 1px solid var(--line); padding: .4rem 0; }
+  td { display: flex; gap: .7rem; border: 0; padding: .1rem 0; white-space: normal; }
+  td::before { content: attr(data-label); flex: 0 0 7rem; text-align: left; font-size: .8rem; opacity: .7; }
+  td div { min-width: 0; }
+}
+details { border-top: 1px solid var(--line); padding: .4rem 0; } summary { cursor: pointer; }
+"""
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<title>{title}</title><style>{style}</style></head>
+<body>
+{body}
+</body></html>
+"""

@@ -1,0 +1,79 @@
+"""The review's own schemas, and the landing that both sides are built on."""
+
+import os
+from collections.abc import Iterable
+from typing import Any
+
+import psycopg2
+from psycopg2 import sql
+
+from review import ReviewError
+
+_MARK = "Made by make review"
+
+
+def connect() -> Any:
+    """A connection to the warehouse that the environment names; every statement commits at once."""
+    if not os.environ.get("PGHOST"):
+        raise ReviewError("PGHOST is not set: run `make review`, or `python -m sandbox exec -- python -m review`.")
+    if os.environ.get("DBT_TARGET") == "redshift":
+        raise ReviewError("The review builds in Postgres; unset DBT_TARGET.")
+    try:
+        connection = psycopg2.connect("")
+    except psycopg2.OperationalError:
+        raise ReviewError("The warehouse does not answer, or refuses the login; check PGHOST and its like.") from None
+    connection.autocommit = True
+    return connection
+
+
+def rows(connection: Any, statement: Any, values: tuple[Any, ...] | None = None) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return list(cursor.fetchall()) if cursor.description else []
+
+
+def last_landing(connection: Any) -> tuple[str, str] | None:
+    """Run id and time of the last landing; None if nothing has landed."""
+    raw = "raw_" + os.environ.get("MYSQL_DATABASE", "classicmodels")
+    if rows(connection, "select to_regclass(%s)", (f'"{raw}"._landing_runs',)) == [(None,)]:
+        return None
+    statement = sql.SQL(
+        "select run_id, to_char(finished_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI UTC') from {}._landing_runs"
+        " order by finished_at desc, run_id limit 1"
+    )
+    found = rows(connection, statement.format(sql.Identifier(raw)))
+    return (str(found[0][0]), str(found[0][1])) if found else None
+
+
+def is_prepared(connection: Any, schemas: Iterable[str], what: str) -> bool:
+    """Whether all of these schemas were made for exactly this."""
+    marks = _marks(connection)
+    return all(marks.get(schema) == f"{_MARK}: {what}" for schema in schemas)
+
+
+def prepare(connection: Any, prefix: str, schemas: Iterable[str], what: str) -> None:
+    """Make the schemas anew, empty; those of the run before go, also where this one has no use for them.
+
+    Raises:
+        ReviewError: a schema of such a name is not the review's. It is untouched.
+    """
+    marks = _marks(connection)
+    old = {schema for schema, mark in marks.items() if mark.startswith(_MARK) and schema.startswith(f"{prefix}_")}
+    foreign = marks.keys() & set(schemas) - old
+    if foreign:
+        raise ReviewError(
+            f"The schema {sorted(foreign)[0]} exists and was not made by a review. It is left as it is: rename it, or"
+            " set DBT_SCHEMA_PREFIX to review under another name."
+        )
+    for schema in old:
+        rows(connection, sql.SQL("drop schema {} cascade").format(sql.Identifier(schema)))
+    for schema in sorted(set(schemas)):
+        rows(connection, sql.SQL("create schema {}").format(sql.Identifier(schema)))
+        comment = sql.SQL("comment on schema {} is {}")
+        rows(connection, comment.format(sql.Identifier(schema), sql.Literal(f"{_MARK}: {what}")))
+
+
+def _marks(connection: Any) -> dict[str, str]:
+    return dict(
+        rows(connection, "select nspname, coalesce(obj_description(oid, 'pg_namespace'), '') from pg_namespace")
+    )

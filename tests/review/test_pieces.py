@@ -1,0 +1,257 @@
+"""What the review is made of, one promise each."""
+
+import subprocess
+
+import pytest
+
+from review import changes, document, lint
+from review.compare import Comparison
+from review.dbt import Manifest, Result
+from review.document import Block, Fold, Heading, Table, Text, code
+from review.report import _safe, clearly_slower
+from tests.conftest import Servers
+from tests.review.conftest import Clone
+
+# SQL
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("select 1 -- it's one\n", "select 1"),
+        ("select /* a\nb */ 1", "select\n    1"),
+        ("{# note #}\nselect '-- no comment'", "select '-- no comment'"),
+        ("select 'it''s' -- x", "select 'it''s'"),
+    ],
+)
+def test_comments_and_layout_do_not_count(one: str, other: str) -> None:
+    assert changes.bare(one) == changes.bare(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("select '-- a'", "select '-- b'"),
+        ("select 'a  b'", "select 'a b'"),
+        ('select "a--b"', 'select "a--c"'),
+        ("select 1 -- x\n, 2", "select 1 -- x , 2"),
+        ("select ab", "select a b"),
+    ],
+)
+def test_what_a_text_in_quotes_holds_counts(one: str, other: str) -> None:
+    assert changes.bare(one) != changes.bare(other)
+
+
+# contracts
+
+
+def project(**columns: str) -> Manifest:
+    """A manifest with one mart under contract."""
+    named = {
+        name: {
+            "name": name,
+            "data_type": type_,
+            "constraints": [{"type": "not_null"}],
+            "description": "",
+            "meta": {},
+            "tags": [],
+        }
+        for name, type_ in columns.items()
+    }
+    node = {
+        "resource_type": "model",
+        "name": "mart",
+        "config": {"contract": {"enforced": True}, "materialized": "table"},
+        "columns": named,
+        "relation_name": '"db"."marts"."mart"',
+        "depends_on": {"nodes": [], "macros": []},
+        "raw_code": "select 1",
+        "description": "",
+    }
+    return {"nodes": {"model.p.mart": node}, "sources": {}, "macros": {}, "child_map": {}, "unit_tests": {}}
+
+
+def breaks(base: Manifest, head: Manifest) -> list[str]:
+    return [f"{item.column} {item.what}".strip() for item in changes.contract_breaks(base, head)]
+
+
+def test_contracts_break_by_removal_type_and_constraint() -> None:
+    base = project(a="integer", b="numeric(18, 2)")
+    assert breaks(base, project(a="INTEGER", b="numeric(18,2)", c="text")) == []
+    assert breaks(base, project(b="numeric(18, 4)")) == ["a removed", "b retyped from numeric(18, 2) to numeric(18, 4)"]
+    loose = project(a="integer", b="numeric(18, 2)")
+    loose["nodes"]["model.p.mart"]["columns"]["a"]["constraints"] = []
+    assert breaks(base, loose) == ["a constraint not_null dropped"]
+    free = project(a="integer", b="numeric(18, 2)")
+    free["nodes"]["model.p.mart"]["config"]["contract"]["enforced"] = False
+    assert breaks(base, free) == ["no longer under contract"]
+    assert breaks(base, base | {"nodes": {}}) == ["the model is gone"]
+    versioned = base["nodes"]["model.p.mart"] | {"version": 1}
+    assert breaks(base, base | {"nodes": {"model.p.mart.v1": versioned}}) == []
+    moved = versioned | {"relation_name": '"db"."marts"."mart_v1"'}
+    assert breaks(base, base | {"nodes": {"model.p.mart.v1": moved}}) == ["the model is gone"]
+
+
+def test_a_description_is_text_and_a_type_is_a_change() -> None:
+    base, described, retyped = project(a="integer"), project(a="integer"), project(a="bigint")
+    described["nodes"]["model.p.mart"]["columns"]["a"]["description"] = "A."
+    assert changes.compare(base, described).text_only == ["model.p.mart"]
+    assert changes.compare(base, retyped).changed == {"model.p.mart": ["contract"]}
+    assert changes.compare(base, base).affected == []
+
+
+# comparison
+
+
+def test_rows_are_compared_by_key(servers: Servers) -> None:
+    connection = servers.postgres()
+    with connection.cursor() as cursor:
+        cursor.execute("""
+            create temp table one ("k" int, "l" text, "same" int, "gone" text, "mail" text, "net_amount" numeric, "n" int);
+            create temp table two ("k" bigint, "l" text, "same" int, "mail" text, "new" text, "net_amount" numeric, "n" int);
+            insert into one values (1, null, 1, 'x', 'ann@example.org', 1.5, null), (2, '', 1, 'y', 'bob@example.org', 2, 1),
+                (3, 'a', 1, 'z', null, 3, 1);
+            insert into two values (1, null, 1, 'amy@example.org', 'x', 1.50, 7), (2, '', 1, 'bob@example.org', 'y', 2, 1),
+                (4, 'a', 1, null, 'z', 4, 1);""")
+    difference = Comparison(connection, {"mail"}).compare("one", "two", [("n",), ("k", "l")])
+    assert difference.rows == (3, 3)
+    assert (difference.added, difference.removed, difference.changed) == (1, 1, 1)
+    assert difference.key == ("k", "l"), "n does not tell the rows apart"
+    assert {name: change.values for name, change in difference.columns.items()} == {"mail": 1, "n": 1}
+    assert difference.columns["mail"].examples == [("1 / null", "a***", "a***")]
+    assert difference.columns["n"].examples == [("1 / null", "null", "7")]
+    assert difference.renamed == {"gone": "new"}
+    assert difference.retyped == {"k": ("integer", "bigint")}
+    assert {name: str(new - old) for name, (old, new) in difference.sums.items()} == {"net_amount": "1.00"}
+    assert (difference.added_examples, difference.removed_examples) == (["4 / a"], ["3 / a"])
+    connection.close()
+
+
+def test_rows_without_a_key_are_counted_whole(servers: Servers) -> None:
+    connection = servers.postgres()
+    with connection.cursor() as cursor:
+        cursor.execute("""
+            create temp table one as select * from (values (1, 'a'), (1, 'a'), (2, null)) as t ("k", "l");
+            create temp table two as select * from (values (1, 'a'), (2, null), (2, 'b')) as t ("k", "l");""")
+    difference = Comparison(connection, ()).compare("one", "two", [("k",)])
+    assert difference.key == ()
+    assert (difference.added, difference.removed) == (1, 1)
+    assert "k should tell rows apart; rows beyond the first of their key: 1 before, 1 after" in difference.key_note
+    connection.close()
+
+
+def test_noise_is_not_slower() -> None:
+    assert not clearly_slower(0.01, 0.4)
+    assert not clearly_slower(10, 12)
+    assert clearly_slower(1, 2)
+    assert not clearly_slower(None, 5)
+
+
+def test_a_message_carries_no_values_of_rows() -> None:
+    message = (
+        'Database Error in model a (models/a.sql)\n  null value in column "k" of relation "a" violates not-null constraint\n'
+        "  DETAIL:  Failing row contains (null, Ann\n Smith).\n  compiled code at target/run/a.sql"
+    )
+    assert (
+        _safe(Result("error", 0, message, ""))
+        == 'null value in column "k" of relation "a" violates not-null constraint'
+    )
+    refused = 'invalid input syntax for type integer: "Ann\nSmith"'
+    assert _safe(Result("error", 0, refused, "")) == "invalid input syntax for type integer: …"
+
+
+# the page
+
+
+def test_no_value_becomes_markup() -> None:
+    value = "<img src=x>|`@someone` #1\n**b**\x07"
+    blocks: list[Block] = [
+        Heading("A"),
+        Table(["what", "value"], [["x", code(value)]]),
+        Fold(code(value), [Text(code(value))]),
+    ]
+    html, text = document.page("t", blocks), document.markdown(blocks)
+    assert "<img" not in html and "<b>" not in html
+    assert "<b>a <code>b***</code> c</b>" in document.page("t", [Text("**a `b***` c**")])
+    assert text.splitlines()[4] == "| x | `<img src=x>\\|ʼ@someoneʼ #1 **b**?` |"
+    assert "<img" not in text.split("<summary>")[1].split("</summary>")[0]
+
+
+def test_the_markdown_fits_a_comment() -> None:
+    long = Table(["a", "b"], [["x" * 500, str(n)] for n in range(1000)])
+    assert len(document.markdown([long])) < 65_000
+    text = document.markdown([Heading("First"), *[Fold(f"fold {n}", [long]) for n in range(9)], Text("last")])
+    assert len(text) < 65_000
+    assert "First" in text and "last" in text and "fold 8" in text and "… and 960 more." in text
+    assert "Left out for length; the HTML report has it." in text
+    assert len(document.page("t", [Fold("fold", [long])])) > 20_000
+
+
+def test_the_page_asks_no_other_host() -> None:
+    page = document.page("t", [Text("a")])
+    assert "default-src 'none'" in page
+    assert "http" not in page.replace("http-equiv", "")
+
+
+# lint
+
+
+def test_lint_of_changed_files_only(clone: Clone) -> None:
+    clone.write("models/marts/ugly.sql", "SELECT 1 as one\n")
+    clone.write("tests/review/ugly.py", "import os\nx = {  'a':1 }\n")
+    result = clone.run("review.lint", "--base", "main", GITHUB_ACTIONS="true")
+    lines = result.stdout.splitlines()
+    assert result.returncode == 1, result.stderr
+    assert any(line.startswith("::warning file=models/marts/ugly.sql,line=1,col=1::CP01: ") for line in lines)
+    assert any(line.startswith("::warning file=tests/review/ugly.py,line=1,col=8::F401: ") for line in lines)
+    assert any("not formatted" in line for line in lines)
+    assert lines[-1].startswith("2 changed files, ")
+    clone.reset()
+    result = clone.run("review.lint", "--base", "main")
+    assert (result.returncode, result.stdout) == (0, "0 changed files, 0 findings.\n")
+
+
+def test_an_annotation_escapes_what_github_reads_as_its_own() -> None:
+    finding = lint.Finding("models/a,b.sql", 3, 1, "LT01", "100%\nbad")
+    assert finding.annotation() == "::warning file=models/a%2Cb.sql,line=3,col=1::LT01: 100%25%0Abad"
+
+
+# the surroundings
+
+
+def test_an_unknown_base_is_a_usage_error(clone: Clone) -> None:
+    result = clone.run("review", "--base", "no-such-branch")
+    assert result.returncode == 2
+    assert result.stderr == "error: BASE=no-such-branch is no commit of this repository; fetch it, or name another.\n"
+
+
+def test_a_schema_of_somebody_else_is_left_alone(clone: Clone) -> None:
+    clone.query("create schema mine_review_base_marts")
+    clone.query("create table mine_review_base_marts.dear (a int)")
+    clone.edit("models/marts/metrics_by_month.sql", "with ", "with nothing as (select 1 as one),\n\n")
+    result = clone.run("review", "--base", "main", DBT_SCHEMA_PREFIX="mine")
+    try:
+        assert result.returncode == 2
+        assert "mine_review_base_marts exists and was not made by a review" in result.stderr
+        assert clone.query("select count(*) from mine_review_base_marts.dear") == [(0,)]
+    finally:
+        clone.query("drop schema mine_review_base_marts cascade")
+
+
+def test_a_base_that_ignores_the_prefix_is_refused(clone: Clone) -> None:
+    """Its build would land in the schemas that people read."""
+    clone.git("checkout", "--quiet", "-B", "old")
+    clone.edit("macros/generate_schema_name.sql", "prefix ~ '_' ~ schema if prefix else schema", "schema")
+    clone.commit("Build where everybody reads")
+    result = clone.run("review", "--base", "old")
+    assert result.returncode == 2
+    assert "Nothing was built" in result.stderr and "marts" in result.stderr
+
+
+def test_a_project_that_does_not_parse_is_reported(clone: Clone) -> None:
+    clone.edit("models/marts/metrics_by_month.sql", "ref('fct_orders')", "ref('fct_ordres')")
+    reviewed = clone.review()
+    assert reviewed.code == 1
+    assert "fct_ordres" in reviewed.markdown
+    listed = subprocess.run(["git", "worktree", "list"], cwd=clone.folder, capture_output=True, text=True, check=True)
+    assert len(listed.stdout.splitlines()) == 1, "the checkout of the base is gone"

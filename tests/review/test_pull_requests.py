@@ -1,0 +1,165 @@
+"""Five prepared pull requests, and what their reviews must say."""
+
+import re
+
+from tests.review.conftest import Clone
+
+LINES = "models/marts/fct_order_lines.sql"
+
+
+def test_a_comment_changes_no_data(clone: Clone) -> None:
+    clone.edit(LINES, "with order_lines as (", "-- What was ordered, line by line.\nwith order_lines as (")
+    clone.edit(
+        "macros/month_end.sql", "Last day of the month a day is in.", "The last day of the month that a day is in."
+    )
+    clone.edit(
+        "models/marts/fct_payments.yml", "description: >\n      One row", "description: >\n      Exactly one row"
+    )
+
+    reviewed = clone.review()
+
+    assert reviewed.code == 0
+    assert "**No change in data.**" in reviewed.markdown
+    models = reviewed.section("Models")
+    assert "None was added, removed or changed." in models
+    assert (
+        "Only comments, layout or descriptions differ, no change in data: `fct_order_lines`, `fct_payments`" in models
+    )
+    assert reviewed.headings == ["Models"]
+
+
+def test_a_filter_that_drops_cancelled_lines(clone: Clone) -> None:
+    clone.edit(LINES, "    from joined\n", "    from joined\n    where not is_cancelled\n")
+
+    reviewed = clone.review()
+
+    models = {row[0]: row for row in reviewed.cells("Models")}
+    assert models["fct_order_lines"][1:6] == ["SQL", "2,996", "2,917", "–", "79"]
+    assert models["orders_obt"][1:6] == ["downstream", "2,996", "2,917", "–", "79"]
+    sales = reviewed.cells("Sales")
+    assert [row[1:] for row in sales if row[0] == "**all**"] == [
+        ["9,604,190.61", "9,365,336.43", "−238,854.18", "9,365,336.43", "9,365,336.43", "0.00"]
+    ] * 3
+    assert ["Ships", "663,998.34", "611,486.04", "−52,512.30", "611,486.04", "611,486.04", "0.00"] in sales
+    assert "| `gross_sales_amount` | 9,604,190.61 | 9,365,336.43 | −238,854.18 |" in reviewed.markdown
+    marts = re.search(r"\*\*Marts whose data changed:\*\* (.*)\.", reviewed.markdown)
+    assert marts and set(re.findall(r"`(\w+)`", marts[1])) == {
+        "fct_order_lines",
+        "orders_obt",
+        "metrics_by_country",
+        "metrics_by_month",
+        "metrics_by_product_line",
+        "ml_customer_features",
+    }
+    assert "`Sales dashboard`" in reviewed.section("Models")
+    failing = {row[0] for row in reviewed.cells("Tests that newly fail")}
+    assert {"assert_no_order_line_is_lost", "fct_order_lines: cancelled_lines_are_kept_and_flagged"} <= failing
+    assert reviewed.code == 1, "tests newly fail"
+
+
+def test_a_left_join_turned_inner(clone: Clone) -> None:
+    """Countries whose customers never ordered lose their row; no total moves. The other join loses nothing in this data."""
+    clone.edit("models/marts/metrics_by_country.sql", "left join by_lines on", "inner join by_lines on")
+    clone.edit("models/marts/dim_products.sql", "left join product_lines", "inner join product_lines")
+
+    reviewed = clone.review()
+
+    models = {row[0]: row for row in reviewed.cells("Models")}
+    assert models["metrics_by_country"][1:6] == ["SQL", "27", "21", "–", "6"]
+    assert models["dim_products"][1:] == ["SQL", "111", "111", "–", "–", "–", "–"], (
+        "every product has its line: no row is lost"
+    )
+    detail = reviewed.section("Data, model by model")
+    assert "<code>metrics_by_country</code>: 6 rows removed" in detail
+    assert "For example removed: `Israel`, `Netherlands`, `Poland`." in detail
+    assert "Unchanged by year, by product line, by country: gross 9,604,190.61, net 9,365,336.43." in reviewed.section(
+        "Sales"
+    )
+    failing = [row[0] for row in reviewed.cells("Tests that newly fail")][1:]
+    assert failing == [
+        "dim_products: a_product_that_lines_mention_first_is_inferred",
+        "metrics_by_country: metrics_of_a_country",
+    ]
+    assert reviewed.code == 1
+
+
+def test_a_renamed_mart_column(clone: Clone) -> None:
+    """Its own model, contract and unit test were changed with it; what reads it was forgotten."""
+    clone.edit("models/marts/dim_products.sql", "\n    product_vendor,\n", "\n    product_vendor as vendor,\n")
+    clone.edit("models/marts/dim_products.yml", "- name: product_vendor", "- name: vendor")
+    text = (clone.folder / "models/marts/dim_products.yml").read_text(encoding="utf-8")
+    given, expected = text.split("    expect:")
+    clone.write("models/marts/dim_products.yml", given + "    expect:" + expected.replace("product_vendor:", "vendor:"))
+    clone.git("checkout", "--quiet", "-B", "rename")
+    clone.commit("Call the vendor vendor")  # committed or not is the same to the review
+
+    reviewed = clone.review()
+
+    assert reviewed.code == 1
+    assert reviewed.markdown.index("**1 broken contract.**") < 50, "what comes first"
+    assert reviewed.headings[:2] == ["Broken contracts", "No longer built"]
+    head, broken = reviewed.cells("Broken contracts")
+    assert head == ["what", "change", "read by", "exposures"]
+    assert broken[:3] == [
+        "dim_products.product_vendor",
+        "removed; renamed to vendor, the values are the same",
+        "orders_obt.product_vendor",
+    ]
+    assert {"Sales dashboard", "Stock monitor"} <= set(broken[3].split(", "))
+    unbuilt = reviewed.section("No longer built")
+    assert "| `orders_obt` | `column products.product_vendor does not exist" in unbuilt
+    assert "And, for want of it: `metrics_by_country`, `metrics_by_month`, `metrics_by_product_line`." in unbuilt
+    assert [row[0] for row in reviewed.cells("Tests that newly fail")] == [
+        "test",
+        "assert_current_versions_equal_the_source",
+    ]
+    not_run = re.search(r"Not run, since what they read was not built: (.*)\.", reviewed.section("Tests"))
+    assert not_run and "`unique_orders_obt_order_line_key`" in not_run[1]
+
+
+def test_a_new_model(clone: Clone) -> None:
+    clone.write(
+        "models/marts/sales_by_day.sql",
+        "with order_lines as (\n    select * from {{ ref('fct_order_lines') }}\n)\n\n"
+        "select\n    order_date_key,\n    cast(sum(gross_sales_amount) as numeric(18, 2)) as gross_sales_amount\n"
+        "from order_lines\nGROUP BY order_date_key\n",
+    )
+    clone.write(
+        "models/marts/sales_by_day.yml",
+        "models:\n  - name: sales_by_day\n    description: One row per day with orders.\n    columns:\n"
+        "      - name: order_date_key\n        description: Day.\n        data_type: integer\n        data_tests: [unique]\n"
+        "      - name: gross_sales_amount\n        description: Booked sales.\n        data_type: numeric(18, 2)\n",
+    )
+
+    reviewed = clone.review(GITHUB_ACTIONS="true")
+
+    assert reviewed.code == 0
+    assert "**New: `sales_by_day`.**" in reviewed.markdown
+    assert ["sales_by_day", "**added**", "–", "265", "+265", "–", "–", "–"] in reviewed.cells("Models")
+    assert "<code>sales_by_day</code>: new, 265 rows" in reviewed.markdown
+    assert "1 concerned, 1 passed, 0 newly failing." in reviewed.section("Tests")
+    assert "no change in data" not in reviewed.markdown.lower()
+    assert ["models/marts/sales_by_day.sql:9", "CP01"] in [row[:2] for row in reviewed.cells("Lint, changed files")]
+    assert "::warning file=models/marts/sales_by_day.sql,line=9," in reviewed.printed
+
+
+def test_data_alone_is_no_failure(clone: Clone) -> None:
+    """Other telephone numbers: no test and no contract minds, and no number is shown."""
+    clone.edit(
+        "models/staging/classicmodels/stg_classicmodels__customers.sql",
+        "trim(phone) as phone",
+        "trim(phone) || ' x' as phone, 1 as one",
+    )
+
+    reviewed = clone.review()
+
+    assert reviewed.code == 0, reviewed.section("Tests that newly fail")
+    models = {row[0]: row for row in reviewed.cells("Models")}
+    assert models["dim_customers"][1:7] == ["downstream", "123", "123", "–", "–", "122"]
+    assert ["stg_classicmodels__customers.one", "new, integer", "–"] in reviewed.cells("Changed columns")
+    assert "dim_customers.phone" in reviewed.section("Who reads the changed columns")
+    numbers = [phone for (phone,) in clone.query("select phone from raw_classicmodels.customers")]
+    assert len(numbers) == 122
+    for page in (reviewed.markdown, reviewed.html):
+        assert "***" in page
+        assert not [number for number in numbers if number in page]
