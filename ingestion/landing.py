@@ -28,7 +28,7 @@ from ingestion.warehouse import Change, State, Warehouse, WarehouseUnavailable, 
 CHUNK_ROWS = 250_000
 """Rows of one file."""
 CHUNKS_AT_ONCE = 8
-"""Files that dlt loads side by side while MySQL sends the next."""
+"""Files that one call of dlt loads while MySQL sends the next."""
 
 _SURROGATE = re.compile(rb"\xed[\xa0-\xbf]")
 
