@@ -26,9 +26,7 @@ from ingestion.stage import Chunk, Stage
 from ingestion.warehouse import Change, State, Warehouse, WarehouseUnavailable, explain
 
 CHUNK_ROWS = 250_000
-"""Rows of one file."""
-CHUNKS_AT_ONCE = 8
-"""Files that one call of dlt loads while MySQL sends the next."""
+"""Rows of one file. Files are loaded while MySQL sends the next."""
 
 _SURROGATE = re.compile(rb"\xed[\xa0-\xbf]")
 
@@ -194,7 +192,7 @@ class _Landing:
                 stage = Stage(self.settings, self.folder)
             while not ended:
                 chunks: list[Chunk] = []
-                while len(chunks) < CHUNKS_AT_ONCE and not ended:
+                while not ended and not (chunks and self.extracted.empty()):
                     item = self.extracted.get()
                     if isinstance(item, BaseException):
                         raise item

@@ -33,7 +33,7 @@ _SETTINGS: dict[str, Any] = {
         "delete_completed_jobs": True,
         "raise_on_failed_jobs": False,
         "raise_on_max_retries": 1,  # a landing that failed is run again as a whole
-        "workers": 1,  # two are no faster, and a session that dies beside another leaves more than one line
+        "workers": 4,
     },
     "restore_from_destination": False,
     "enable_runtime_trace": False,
