@@ -7,7 +7,7 @@ comments are part of a model's body and descriptions are persisted.
 
 import dataclasses
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from review.dbt import BUILT, Manifest
@@ -108,25 +108,22 @@ def _text(node: Any) -> tuple[Any, ...]:
 
 def downstream(manifest: Manifest, uids: Iterable[str]) -> set[str]:
     """These relations and all that read them, at any distance."""
-    found, waiting = set(), list(uids)
-    nodes = relations(manifest)
-    while waiting:
-        uid = waiting.pop()
-        if uid in nodes and uid not in found:
-            found.add(uid)
-            waiting += manifest["child_map"].get(uid, [])
-    return found
+    return _reached(manifest, uids, lambda uid, _: manifest["child_map"].get(uid, []))
 
 
 def upstream(manifest: Manifest, uids: Iterable[str]) -> set[str]:
     """These relations and all that they read, at any distance."""
+    return _reached(manifest, uids, lambda _, node: node.get("depends_on", {}).get("nodes", []))
+
+
+def _reached(manifest: Manifest, uids: Iterable[str], neighbours: Callable[[str, Any], list[str]]) -> set[str]:
     found, waiting = set(), list(uids)
     nodes = relations(manifest)
     while waiting:
         uid = waiting.pop()
         if uid in nodes and uid not in found:
             found.add(uid)
-            waiting += nodes[uid].get("depends_on", {}).get("nodes", [])
+            waiting += neighbours(uid, nodes[uid])
     return found
 
 
