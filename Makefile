@@ -43,11 +43,12 @@ run: setup ## land, then dbt build: what a scheduler calls
 docs: setup ## the docs: a folder of pages that opens from disk
 	@$(SANDBOX) docs
 
-lint: setup ## SQL in both dialects, Python style and types
+lint: setup ## SQL in both dialects and what Redshift would refuse, Python style and types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/sqlfluff lint --dialect postgres --processes 2 models tests/singular
 	@$(BIN)/sqlfluff lint --dialect redshift --processes 2 --rules capitalisation.keywords models tests/singular
+	@$(BIN)/python -m portability
 	@$(BIN)/dbt --quiet parse --no-partial-parse --warn-error --target redshift --target-path target/parse
 lint-changed: setup ## the same, without dbt, for what differs from BASE=main
 	@$(BIN)/python -m review.lint --base $(BASE)
