@@ -10,7 +10,6 @@ from sqlfluff.core import FluffConfig, Linter, SQLFluffUserError
 
 from portability import Violation, violations
 
-PROJECT = Path(__file__).resolve().parent.parent
 FOLDERS = ("models", "snapshots", "tests/singular")
 _COMPILED = re.compile(r"(?:.*/)?(?:compiled|run)/[^/]+/((?:models|snapshots|tests|macros)/.+)")
 
@@ -50,15 +49,13 @@ def source_of(path: Path, line: int) -> str:
     if not match:
         return f"{path}:{line}"
     source = Path(match[1])
-    while source.suffix not in (".sql", ".yml") or not (PROJECT / source).is_file():
+    while source.suffix not in (".sql", ".yml") or not source.is_file():
         if source == source.parent:
             return f"{path}:{line}"
         source = source.parent
     text = path.read_text(encoding="utf-8").splitlines()[line - 1].strip()
     same = [
-        n
-        for n, of_source in enumerate((PROJECT / source).read_text(encoding="utf-8").splitlines(), 1)
-        if of_source.strip() == text
+        n for n, of_source in enumerate(source.read_text(encoding="utf-8").splitlines(), 1) if of_source.strip() == text
     ]
     return f"{source}:{same[0]}" if len(same) == 1 else f"{source}: {path}:{line}"
 
@@ -74,8 +71,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description=__doc__,
         epilog=(
             "Without a path: models, snapshots and singular tests, as they are written. Give target/compiled and "
-            "target/run after a dbt command with --target redshift to look at what dbt made of them, generic tests included. "
-            "Exit codes: 0 nothing found, 1 something, 2 a file is missing or cannot be rendered."
+            "target/run after a dbt command with --target redshift for what dbt made of them, generic tests "
+            "included. Exit codes: 0 nothing found, 1 something, 2 a file is missing or cannot be rendered."
         ),
     )
     parser.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="an SQL file, or a folder of them")

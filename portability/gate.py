@@ -13,8 +13,10 @@ import itertools
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
+from typing import ClassVar
 
-import sqlglot
+from sqlglot.dialects.redshift import Redshift
+from sqlglot.errors import TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
 DOCUMENTATION = "https://docs.aws.amazon.com/redshift/latest/dg/"
@@ -75,7 +77,7 @@ _FUNCTION_PAGES = {  # names that are called: what to do instead, page
     r"AGE|ISFINITE|NOW": ("no longer supported; use getdate(), datediff", _LEADER),
     r"GET_BIT|GET_BYTE|SET_BIT|SET_BYTE|TO_ASCII": ("no longer supported", _LEADER),
     r"DIV|SETSEED|WIDTH_BUCKET|GCD|LCM|SCALE|MIN_SCALE|TRIM_SCALE|ERF|ERFC|RANDOM_NORMAL": ("", "Math_functions"),
-    r"BIT_LENGTH|OVERLAY|CONVERT_FROM|CONVERT_TO|FORMAT|QUOTE_NULLABLE|REGEXP_MATCHES?|REGEXP_SPLIT_TO_\w+|REGEXP_LIKE": (
+    r"BIT_LENGTH|OVERLAY|CONVERT_FROM|CONVERT_TO|FORMAT|QUOTE_NULLABLE|REGEXP_MATCH(?:ES)?|REGEXP_SPLIT_TO_\w+|REGEXP_LIKE": (
         "",
         _FUNCTIONS,
     ),
@@ -190,11 +192,15 @@ def _rules() -> Iterator[tuple[re.Pattern[str], str, str]]:
 _RULES = list(_rules())
 
 
+class _Tokenizer(Redshift.Tokenizer):
+    COMMANDS: ClassVar[set[TokenType]] = set()  # or what follows `explain` would be one text
+
+
 def violations(sql: str) -> list[Violation]:
     """What Redshift would refuse in this SQL, or read in another way than Postgres; in order of place."""
     try:
-        tokens = sqlglot.tokenize(sql, dialect="redshift")
-    except sqlglot.errors.TokenError as error:
+        tokens = _Tokenizer().tokenize(sql)
+    except TokenError as error:
         return [Violation(0, 1, f"not understood: {error}", f"{DOCUMENTATION}c_SQL_commands.html")]
     found: set[Violation] = set()
     for ends, statement in itertools.groupby(tokens, key=lambda token: token.token_type == TokenType.SEMICOLON):
@@ -218,7 +224,7 @@ def _findings(sql: str, tokens: list[Token]) -> Iterator[tuple[Token, str, str]]
     for rule in (_types, _windows, _arguments):
         for at, what, page in rule(words, closing):
             yield tokens[at], what, page
-    if words[0] not in ("COPY", "UNLOAD", "COMMENT"):  # there, backslashes mean the same, or nothing
+    if not re.match("COPY|UNLOAD|COMMENT|CREATE EXTERNAL", line):  # there, Redshift's own
         for token in tokens:
             # Redshift reads \\d as \d, and \d as d.
             if token.token_type == TokenType.STRING and "\\" in sql[token.start : token.end].replace("\\\\", ""):
@@ -272,13 +278,12 @@ def _types(words: list[str], closing: dict[int, int]) -> Iterator[tuple[int, str
         if words[start - 1] != "AS":
             columns = [part for part in _split(words, closing, start) if len(part) > 1 and words[start - 2] != "AS"]
     columns += [[at + 1, at + 2] for at, word in enumerate(words) if word == "COLUMN" and words[at - 1] == "ADD"]
-    for name, type_, *_ in columns:
-        places.append(type_)
+    for name, after, *_ in columns:
+        places.append(after)
         if words[name] in _RESERVED.upper().split():
             yield name, "a name that Redshift reserves: quote or change it", "r_pg_keywords"
     for at in places:
-        type_, size = words[at], re.match(r"\( (\d+)", " ".join(words[at + 1 : at + 3]))
-        word = type_.lower()
+        word, size = words[at].lower(), re.match(r"\( (\d+)", " ".join(words[at + 1 : at + 3]))
         if word in ("text", "varchar", "nvarchar", "bpchar", "character varying") and words[at + 1 : at + 2] != ["("]:
             yield at, f"{word} without a length holds 256 bytes: varchar(n)", "r_Character_types"
         elif word in ("numeric", "decimal", "dec") and not size:
