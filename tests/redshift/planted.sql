@@ -270,3 +270,30 @@ select order_id from orders where row(order_id, customer_id) = row(1, 2);
 select pg_total_relation_size('orders') as bytes;
 -- data type of the catalogue
 select cast('orders' as regclass) as relation;
+-- clock
+select order_id from orders where loaded_at < clock_timestamp();
+-- get_byte
+select get_byte(sha256('abc'), 0) as head;
+-- description of an object
+select obj_description(to_regclass('orders')) as description;
+-- depth first
+with recursive numbers (number) as (select 1 union all select number + 1 from numbers where number < 5) search depth first by number set place
+select number from numbers;
+-- group by distinct
+select status from orders group by distinct rollup (status), rollup (status);
+-- current_catalog
+select current_catalog as name;
+-- at local
+select cast(loaded_at as timestamptz) at local as local_time from orders;
+-- starts with, as an operator
+select order_id from orders where note ^@ 'by';
+-- literal of a type that is not there
+select json '{"a": 1}' as payload;
+-- overriding a generated value
+insert into staged (order_id) overriding system value values (1);
+-- constraint that waits
+create table waiting (id integer primary key deferrable initially deferred);
+-- exclusion constraint
+create table shifts (during varchar(10), exclude using btree (during with =));
+-- the one-byte char
+select cast('a' as "char") as letter;

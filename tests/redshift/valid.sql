@@ -290,3 +290,11 @@ select schemaname, tablename, "column", type, encoding, distkey, sortkey from pg
 select "table", size, tbl_rows, diststyle, sortkey1 from svv_table_info order by size desc;
 -- functions of the leader node on catalogues [c_SQL_functions_leader_node_only]
 select current_schema(), has_schema_privilege('marts', 'usage'), version(), current_user, current_database();
+-- all columns but some [r_EXCLUDE_list]
+select * exclude (note, loaded_at) from orders;
+-- group by all [r_GROUP_BY_clause]
+select status, count(*) as row_count from orders group by all;
+-- copy of json by paths [r_COPY]
+copy events from 's3://example/events' iam_role default json 's3://example/paths.json' acceptinvchars;
+-- names that begin or end like a keyword
+select collateral, pre_returning, offset_days, rows_from, my_filter from orders as array_agg_of where is_distinct;
