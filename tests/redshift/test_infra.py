@@ -28,7 +28,7 @@ MISTAKES = {
     ),
     "an attribute that is not there": ("MySQL.Endpoint.Address", "MySQL.Endpoint.Adress", "E6101"),
     "a type that is not there": ("AWS::RedshiftServerless::Workgroup", "AWS::RedshiftServerless::WorkGroup", "E3006"),
-    "a condition that is not there": ("Condition: TellSomebody", "Condition: TellEverybody", "E8007"),
+    "a condition that is not there": ("Condition: TellSomebody", "Condition: TellEverybody", "E3015"),
     "a value that is not allowed": ("ObjectOwnership: BucketOwnerEnforced", "ObjectOwnership: Mine", "E3030"),
     "a missing property": ("      CidrBlock: !Ref VpcCidr\n", "", "E3"),
 }
