@@ -71,9 +71,8 @@ class Plan:
     """The slower of reading MySQL and COPY; they overlap."""
     full_build_hours: float
     nightly_hours: float
-    nightly_rpu_hours: float
-    query_rpu_hours: float
-    """Per month."""
+    rpu_hours: float
+    """Per month: nights and queries."""
     compute_dollars: float
     storage_dollars: float
 
@@ -96,7 +95,7 @@ def plan(lines: int, assumptions: Assumptions | None = None) -> Plan:
     copy_rpu_hours = raw / a.copy_megabytes_per_rpu_second / 3600
     # A night reads all of MySQL, which is how changes are found; only tables that changed are copied: here, all.
     night_rpu_hours = copy_rpu_hours + work * (a.passes_of_a_night / a.passes_of_a_full_build) * (1 + a.changed_share)
-    queries = a.query_hours_per_month * rpus
+    rpu_hours = night_rpu_hours * a.nights_per_month + a.query_hours_per_month * rpus
     stored = (raw + marts) / a.compression / 1000
     staged = raw / 1000 * min(a.staging_days, a.nights_per_month)
     return Plan(
@@ -107,9 +106,8 @@ def plan(lines: int, assumptions: Assumptions | None = None) -> Plan:
         first_load_hours=max(read_hours, copy_rpu_hours / rpus),
         full_build_hours=work / rpus,
         nightly_hours=max(read_hours, copy_rpu_hours / rpus) + (night_rpu_hours - copy_rpu_hours) / rpus,
-        nightly_rpu_hours=night_rpu_hours,
-        query_rpu_hours=queries,
-        compute_dollars=(night_rpu_hours * a.nights_per_month + queries) * a.dollars_per_rpu_hour,
+        rpu_hours=rpu_hours,
+        compute_dollars=rpu_hours * a.dollars_per_rpu_hour,
         storage_dollars=stored * a.dollars_per_gigabyte_month + staged * a.staging_dollars_per_gigabyte_month,
     )
 
@@ -124,16 +122,15 @@ def _rpus(wanted: float, assumptions: Assumptions) -> int:
 
 def table(plans: Sequence[Plan]) -> str:
     """The plans as Markdown."""
-    rows = [
-        "| order lines | raw text | stored | RPUs | first load | full build | a night | RPU-hours a month | compute | storage | a month |",
-        "| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
-    ]
+    heads = ["order lines", "raw text", "stored", "RPUs", "first load", "full build", "a night", "RPU-hours a month"]
+    heads += ["compute a month", "storage a month", "in all"]
+    rows = [f"| {' | '.join(heads)} |", "|" + " ---: |" * len(heads)]
     for size in plans:
-        rpu_hours = size.nightly_rpu_hours * 30 + size.query_rpu_hours
         cells = (
             f"{size.lines:,}", f"{size.raw_gigabytes:,.0f} GB", f"{size.storage_gigabytes:,.0f} GB", f"{size.rpus}",
             _duration(size.first_load_hours), _duration(size.full_build_hours), _duration(size.nightly_hours),
-            f"{rpu_hours:,.0f}", f"${size.compute_dollars:,.0f}", f"${size.storage_dollars:,.0f}", f"${size.dollars:,.0f}",
+            f"{size.rpu_hours:,.0f}",
+            f"${size.compute_dollars:,.0f}", f"${size.storage_dollars:,.0f}", f"${size.dollars:,.0f}",
         )  # fmt: skip
         rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows)

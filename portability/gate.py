@@ -75,7 +75,6 @@ _FUNCTION_PAGES = {  # names that are called: what to do instead, page
         "Date_functions_header",
     ),
     r"AGE|ISFINITE|NOW": ("no longer supported; use getdate(), datediff", _LEADER),
-    r"GET_BIT|GET_BYTE|SET_BIT|SET_BYTE|TO_ASCII": ("no longer supported", _LEADER),
     r"DIV|SETSEED|WIDTH_BUCKET|GCD|LCM|SCALE|MIN_SCALE|TRIM_SCALE|ERF|ERFC|RANDOM_NORMAL": ("", "Math_functions"),
     r"BIT_LENGTH|OVERLAY|CONVERT_FROM|CONVERT_TO|FORMAT|QUOTE_NULLABLE|REGEXP_MATCH(?:ES)?|REGEXP_SPLIT_TO_\w+|REGEXP_LIKE": (
         "",

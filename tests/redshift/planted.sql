@@ -255,7 +255,7 @@ select status as tag from orders;
 -- a column definition called percent
 create table shares (percent numeric(5, 2));
 -- nextval
-create sequence numbers_seen; select nextval('numbers_seen') as number;
+select nextval('numbers_seen') as number;
 -- savepoint
 savepoint before_change;
 -- anonymous block
@@ -272,8 +272,10 @@ select pg_total_relation_size('orders') as bytes;
 select cast('orders' as regclass) as relation;
 -- clock
 select order_id from orders where loaded_at < clock_timestamp();
--- get_byte
-select get_byte(sha256('abc'), 0) as head;
+-- words as an array
+select string_to_array(note, ' ') as words from orders;
+-- deletion in a common table expression
+with gone as (delete from staged where order_id < 0) select count(*) as row_count from orders;
 -- description of an object
 select obj_description(to_regclass('orders')) as description;
 -- depth first

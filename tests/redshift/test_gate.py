@@ -46,7 +46,7 @@ def tables(servers: Servers) -> Iterator[Any]:
             "create table orders (order_id integer, customer_id integer, order_date date, status varchar(20),"
             " amount numeric(12, 2), note varchar(1000), loaded_at timestamp)"
         )
-        cursor.execute("create table staged (like orders)")
+        cursor.execute("create table staged (like orders); create sequence numbers_seen")
     connection.commit()
     yield connection
     connection.rollback()
