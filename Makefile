@@ -64,7 +64,7 @@ lint-changed: setup ## the same, without dbt, for what differs from BASE=main
 	@$(BIN)/python -m review.lint --base $(BASE)
 review: setup ## what the working tree does to the data, compared with BASE=main: reports/review.md, .html
 	@$(WITH_SERVERS) $(BIN)/python -m review --base $(BASE)
-test: setup ## the tests a person runs
+test: setup .venv-infra/installed ## the tests a person runs
 	@$(BIN)/pytest
 test-hazards: setup ## a hostile MySQL schema, value by value
 	@$(BIN)/pytest tests/hazards

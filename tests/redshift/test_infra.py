@@ -123,3 +123,12 @@ def test_the_function_in_the_template_is_python() -> None:
     code = re.search(r"ZipFile: \|\n((?:          .*\n|\n)+)", TEXT)
     assert code
     ast.parse("\n".join(line[10:] for line in code[1].splitlines()))
+
+
+def test_the_page_names_every_parameter_and_output() -> None:
+    page = (TEMPLATE.parent / "DEPLOY.md").read_text(encoding="utf-8")
+    parameters = re.findall(r"^  (\w+):$", TEXT.split("Parameters:\n")[1].split("\nConditions:")[0], re.MULTILINE)
+    outputs = re.findall(r"^  (\w+):$", TEXT.split("\nOutputs:\n")[1], re.MULTILINE)
+    assert len(parameters) > 5
+    assert len(outputs) > 5
+    assert [name for name in parameters + outputs if f"`{name}`" not in page] == []
