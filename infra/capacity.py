@@ -24,7 +24,7 @@ class Assumptions:
     )
     mart_bytes_per_line: float = _said(
         970,
-        "bytes of text per order line in all marts that grow (measured on the same; fct_order_lines is 34 % of it, orders_obt 36 %)",
+        "bytes of text per order line in all marts that grow (measured on the same; order lines 34 %, orders_obt 36 %)",
     )
     compression: float = _said(4, "how many times smaller columns are on disk (AWS speaks of 3 to 4 as usual)")
     read_megabytes_per_second: float = _said(
