@@ -83,6 +83,12 @@ RISKS = {
         "CidrIp: 0.0.0.0/0}\n      SecurityGroupEgress:\n        - {IpProtocol: tcp, FromPort: 3306",
         "MySQLSecurityGroup: open to everybody",
     ),
+    "everything may go out": (
+        r"      SecurityGroupEgress:\n.*DestinationPrefixListId.*\n\n  # The source",
+        "\n  # The source",
+        "RedshiftSecurityGroup: everything may go out",
+    ),
+    "a password of Redshift's": ("ManageAdminPassword: true", "AdminUserPassword: tiger", "Namespace: its password"),
     "a public subnet": (r"MapPublicIpOnLaunch: false\n(.*)private-b", r"MapPublicIpOnLaunch: true\n\1private-b", "SubnetB: a public subnet"),
     "a way to the internet": ("Resources:\n", "Resources:\n  Gateway:\n    Type: AWS::EC2::InternetGateway\n", "Gateway: a way to the internet"),
     "an alarm that nobody hears": (r"      AlarmActions: \[!Ref Alarms\]\n  StorageAlarm", "  StorageAlarm", "ComputeAlarm: an alarm that nobody hears"),
