@@ -43,17 +43,28 @@ run: setup ## land, then dbt build: what a scheduler calls
 docs: setup ## the docs: a folder of pages that opens from disk
 	@$(SANDBOX) docs
 
-lint: setup ## SQL in both dialects, Python style and types
+lint: setup lint-infra ## SQL in both dialects and what Redshift would refuse, Python style and types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/sqlfluff lint --dialect postgres --processes 2 models tests/singular
 	@$(BIN)/sqlfluff lint --dialect redshift --processes 2 --rules capitalisation.keywords models tests/singular
+	@$(BIN)/python -m portability
 	@$(BIN)/dbt --quiet parse --no-partial-parse --warn-error --target redshift --target-path target/parse
+.venv-infra/installed: requirements-infra.txt .venv/installed
+	@$(PYTHON) -m venv .venv-infra
+	@$(BIN)/uv pip sync --quiet --python .venv-infra/bin/python --require-hashes requirements-infra.txt \
+		|| .venv-infra/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-infra.txt
+	@touch $@
+lint-infra: setup .venv-infra/installed ## the CloudFormation template: cfn-lint, and what it cannot know
+	@.venv-infra/bin/cfn-lint infra/template.yml
+	@$(BIN)/python -m infra.check
+capacity: setup ## time, storage and cost on Redshift by order lines; ARGS="--compression 3 ..."
+	@$(BIN)/python -m infra.capacity $(ARGS)
 lint-changed: setup ## the same, without dbt, for what differs from BASE=main
 	@$(BIN)/python -m review.lint --base $(BASE)
 review: setup ## what the working tree does to the data, compared with BASE=main: reports/review.md, .html
 	@$(WITH_SERVERS) $(BIN)/python -m review --base $(BASE)
-test: setup ## the tests a person runs
+test: setup .venv-infra/installed ## the tests a person runs
 	@$(BIN)/pytest
 test-hazards: setup ## a hostile MySQL schema, value by value
 	@$(BIN)/pytest tests/hazards
@@ -72,7 +83,7 @@ bench-build: setup ## dbt build against the same SQL in psql
 
 clean: ## remove everything the project made
 	@test ! -d .sandbox || test ! -x $(BIN)/python || $(SANDBOX) clean
-	@rm -rf .venv .sandbox target logs docs/site reports .pytest_cache .mypy_cache .ruff_cache
+	@rm -rf .venv .venv-infra .sandbox target logs docs/site reports .pytest_cache .mypy_cache .ruff_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo up down trade psql run docs lint lint-changed review test test-hazards test-faults test-review test-sequences test-mutations bench bench-build clean
+.PHONY: help setup demo up down trade psql run docs lint lint-infra lint-changed capacity review test test-hazards test-faults test-review test-sequences test-mutations bench bench-build clean

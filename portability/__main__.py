@@ -1,0 +1,97 @@
+"""Name what Redshift would refuse in the project's SQL: ``python -m portability [file or folder ...]``."""
+
+import argparse
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from sqlfluff.core import FluffConfig, Linter, SQLFluffUserError
+
+from portability import Violation, violations
+
+FOLDERS = ("models", "snapshots", "tests/singular")
+_COMPILED = re.compile(r"(?:.*/)?(?:compiled|run)/[^/]+/((?:models|snapshots|tests|macros)/.+)")
+
+
+class NotRendered(Exception):
+    """A file whose Jinja cannot be rendered, and why."""
+
+
+def findings(path: Path) -> list[tuple[int, Violation]]:
+    """What is not portable in a file, each with its line there.
+
+    Jinja is rendered as the linter does: without dbt and a warehouse, with our macros, every branch once. SQL that dbt
+    has compiled has none left and is read as it is.
+
+    Raises:
+        NotRendered: and says why.
+    """
+    config = FluffConfig.from_path(str(path), overrides={"dialect": "redshift", "render_variant_limit": 8})
+    try:
+        rendered = Linter(config=config).render_string(path.read_text(encoding="utf-8"), str(path), config, "utf-8")
+    except SQLFluffUserError as error:
+        raise NotRendered(f"{path}: {error}") from None
+    if rendered.templater_violations or not rendered.templated_variants:
+        raise NotRendered(f"{path}: {'; '.join(error.desc() for error in rendered.templater_violations)}")
+    found = {}
+    for variant in rendered.templated_variants:
+        for violation in violations(str(variant)):
+            place = variant.templated_slice_to_source_slice(slice(violation.offset, violation.offset + 1)).start
+            line, _ = variant.get_line_pos_of_char_pos(place)
+            found[line, str(violation)] = violation
+    return [(line, violation) for (line, _), violation in sorted(found.items())]
+
+
+def source_of(path: Path, line: int) -> str:
+    """``file:line`` of a finding; of what dbt compiled, the model's file, and its line if one alone is equal."""
+    match = _COMPILED.fullmatch(path.as_posix())
+    if not match:
+        return f"{path}:{line}"
+    source = Path(match[1])
+    while source.suffix not in (".sql", ".yml") or not source.is_file():
+        if source == source.parent:
+            return f"{path}:{line}"
+        source = source.parent
+    text = path.read_text(encoding="utf-8").splitlines()[line - 1].strip()
+    same = [
+        n for n, of_source in enumerate(source.read_text(encoding="utf-8").splitlines(), 1) if of_source.strip() == text
+    ]
+    return f"{source}:{same[0]}" if len(same) == 1 else f"{source}: {path}:{line}"
+
+
+def _files(paths: Sequence[Path]) -> Iterator[Path]:
+    for path in paths:
+        yield from sorted(path.rglob("*.sql")) if path.is_dir() else [path]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m portability",
+        description=__doc__,
+        epilog=(
+            "Without a path: models, snapshots and singular tests, as they are written. Give target/compiled and "
+            "target/run after a dbt command with --target redshift for what dbt made of them, generic tests "
+            "included. Exit codes: 0 nothing found, 1 something, 2 a file is missing or cannot be rendered."
+        ),
+    )
+    parser.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="an SQL file, or a folder of them")
+    paths = parser.parse_args(arguments).paths or [path for folder in FOLDERS if (path := Path(folder)).is_dir()]
+    files = list(_files(paths))
+    if not files:
+        print(f"error: no SQL in {', '.join(map(str, paths)) or Path.cwd()}", file=sys.stderr)
+        return 2
+    code = 0
+    for path in files:
+        try:
+            for line, violation in findings(path):
+                print(f"{source_of(path, line)}: {violation}")
+                code = max(code, 1)
+        except (NotRendered, OSError) as error:
+            print(f"error: {error}", file=sys.stderr)
+            code = 2
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
