@@ -5,6 +5,7 @@ SCALE ?= 1
 SEED ?= 1
 DAYS ?= 1
 BASE ?= main
+CUSTOMER ?=
 TARGET ?= local
 BIN := .venv/bin
 SANDBOX := $(BIN)/python -m sandbox
@@ -40,6 +41,8 @@ psql: setup ## a shell on the warehouse
 run: setup ## land, then dbt build: what a scheduler calls
 	@$(WITH_SERVERS) $(BIN)/python -m ingestion
 	@$(WITH_SERVERS) $(BIN)/dbt build
+erase: setup ## erase one person's personal data: CUSTOMER=103; ARGS=--dry-run to see what would go
+	@$(WITH_SERVERS) $(BIN)/python -m erasure customer $(CUSTOMER) $(ARGS)
 docs: setup ## the docs: a folder of pages that opens from disk
 	@$(SANDBOX) docs
 
@@ -86,4 +89,4 @@ clean: ## remove everything the project made
 	@rm -rf .venv .venv-infra .sandbox target logs docs/site reports .pytest_cache .mypy_cache .ruff_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo up down trade psql run docs lint lint-infra lint-changed capacity review test test-hazards test-faults test-review test-sequences test-mutations bench bench-build clean
+.PHONY: $(shell sed -n 's/^\([a-z-]*\):.*/\1/p' $(MAKEFILE_LIST))

@@ -119,6 +119,7 @@ class _Landing:
             raise SettingsError(f"{self.settings.raw_schema} holds the tables of {other}. Nothing was read.")
         self.loaded_at = self._loaded_at()
         self.states = self.warehouse.states()
+        self.suppressions = self.warehouse.suppressions()
         self.source = Source(self.settings)
         try:
             tables = self._plan()
@@ -143,7 +144,7 @@ class _Landing:
     def _plan(self) -> list[Table]:
         """What to read, once the drift of the schema is judged."""
         found = self.source.tables()
-        plans, refused = plan_tables(self.source, found, self.settings)
+        plans, refused = plan_tables(self.source, found, self.settings, self.suppressions)
         for name, reason in refused.items():
             self.reports[name] = TableReport(name, reason=reason)
         known, taken = self.warehouse.known_columns(), self.warehouse.relations()
@@ -159,6 +160,8 @@ class _Landing:
             report.notes += verdict.notes
             if not table.source.transactional:
                 report.notes.append("its engine has no snapshots: read as it was when its turn came")
+            if withheld := [column.name for column in table.columns if column.withheld_if]:
+                report.notes.append(f"{', '.join(withheld)}: withheld for people who were erased")
             if verdict.breaking and not self.settings.accept_drift:
                 report.reason = (
                     "its definition changed: " + "; ".join(verdict.breaking) + ". The last good rows are untouched."
@@ -236,7 +239,9 @@ class _Landing:
         started = time.monotonic()
         reading = _Reading(self, table)
         if not reading.run():  # a NUL or surrogate among its texts: once more, with every text checked
-            table = plan_table(self.source, table.source, table.name, self.settings, check_texts=True)
+            table = plan_table(
+                self.source, table.source, table.name, self.settings, self.suppressions, check_texts=True
+            )
             reading = _Reading(self, table)
             reading.run()
         report = self._report(table)

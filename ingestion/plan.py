@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 from ingestion.names import quote, quote_mysql, warehouse_names
 from ingestion.settings import Settings
-from ingestion.source import Source, SourceColumn, SourceTable
+from ingestion.source import Source, SourceColumn, SourceTable, SourceUnavailable, select_list
+from ingestion.suppression import ERASED, Suppressions, erased_value
 from ingestion.types import NoPolicy, Policy, hashed, policy
 
 MAX_COLUMNS = 1598
@@ -24,10 +25,14 @@ class Column:
     source: SourceColumn
     name: str
     policy: Policy
+    withheld_if: str = ""
+    """MySQL condition for the rows of people who were erased: they are read as if the column said nothing of them."""
 
     @property
     def in_mysql(self) -> str:
-        return quote_mysql(self.source.name)
+        name = quote_mysql(self.source.name)
+        erased = f"'{ERASED}'" if erased_value(self.source.column_type) else "NULL"
+        return f"IF({self.withheld_if}, {erased}, {name})" if self.withheld_if else name
 
     @property
     def quoted(self) -> str:
@@ -123,7 +128,7 @@ class Table:
 
 
 def plan_tables(
-    source: Source, tables: Sequence[SourceTable], settings: Settings
+    source: Source, tables: Sequence[SourceTable], settings: Settings, suppressions: Suppressions
 ) -> tuple[list[Table], dict[str, str]]:
     """A plan for each table the settings ask for, and by MySQL name the reason for each that cannot land.
 
@@ -135,15 +140,24 @@ def plan_tables(
         if not settings.wants(table.name) or table.is_view and not settings.with_views:
             continue
         try:
-            plans.append(plan_table(source, table, names[table.name], settings))
+            plans.append(plan_table(source, table, names[table.name], settings, suppressions))
         except NoPolicy as error:
             refused[table.name] = str(error)
+        except SourceUnavailable:
+            raise
         except Exception as error:  # whatever is wrong with this one, the others land
             refused[table.name] = f"it could not be planned ({type(error).__name__})"
     return plans, refused
 
 
-def plan_table(source: Source, table: SourceTable, name: str, settings: Settings, check_texts: bool = False) -> Table:
+def plan_table(
+    source: Source,
+    table: SourceTable,
+    name: str,
+    settings: Settings,
+    suppressions: Suppressions,
+    check_texts: bool = False,
+) -> Table:
     """Raises ``NoPolicy`` where a column's type has none, naming the column, or the table cannot be held."""
     kept = [column for column in table.columns if not settings.leaves_out(table.name, column.name)]
     if not kept:
@@ -151,15 +165,19 @@ def plan_table(source: Source, table: SourceTable, name: str, settings: Settings
     if len(kept) > MAX_COLUMNS:
         raise NoPolicy(f"it has {len(kept)} columns; the warehouse can hold {MAX_COLUMNS}. See INGEST_EXCLUDE_COLUMNS")
     names = warehouse_names(column.name for column in table.columns)
+    withheld_if, withheld = _withheld(source, table, name, names, settings, suppressions)
     columns = []
     for column in kept:
-        try:
-            how = policy(column.data_type, column.column_type, column.charset, check_texts)
-        except NoPolicy as error:
-            raise NoPolicy(f"column {column.name}: {error}") from None
-        if settings.hashes(table.name, column.name):
-            how = hashed(how, source.literal(settings.hash_key))
-        columns.append(Column(column, names[column.name], how))
+        how = _policy(source, table, column, settings, check_texts)
+        if withheld_if and names[column.name] in withheld:
+            if column.key_position:
+                raise NoPolicy(f"column {column.name} is in its key now, so it cannot be withheld for people erased")
+            if settings.hashes(table.name, column.name):
+                how = dataclasses.replace(how, sent=f"IF({withheld_if}, '{ERASED}', {how.sent})")
+            column = dataclasses.replace(column, nullable=True)
+            columns.append(Column(column, names[column.name], how, withheld_if))
+        else:
+            columns.append(Column(column, names[column.name], how))
     changed = settings.change_column(table.name)
     change_column = next((column for column in columns if column.source.name == changed), None)
     # a second reading must not meet files of the first; no warehouse name has capitals
@@ -168,6 +186,44 @@ def plan_table(source: Source, table: SourceTable, name: str, settings: Settings
     if changed and not (change_column and plan.key):
         raise NoPolicy(f"INGEST_INCREMENTAL names {table.name}.{changed}; it takes the column, and a key on the table")
     return plan
+
+
+def _policy(source: Source, table: SourceTable, column: SourceColumn, settings: Settings, check_texts: bool) -> Policy:
+    try:
+        how = policy(column.data_type, column.column_type, column.charset, check_texts)
+    except NoPolicy as error:
+        raise NoPolicy(f"column {column.name}: {error}") from None
+    if settings.hashes(table.name, column.name):
+        return hashed(how, source.literal(settings.hash_key))
+    return how
+
+
+def _withheld(
+    source: Source,
+    table: SourceTable,
+    name: str,
+    names: dict[str, str],
+    settings: Settings,
+    suppressions: Suppressions,
+) -> tuple[str, frozenset[str]]:
+    """The MySQL condition for the rows of people who were erased, and the columns that they lose.
+
+    Empty where the list, or the snapshot, has none of them; no query is made where the list has none for this table.
+    """
+    rule = suppressions.rule(name)
+    if rule is None:
+        return "", frozenset()
+    column = next((column for column in table.columns if names[column.name] == rule.subject_column), None)
+    if column is None:
+        raise NoPolicy(
+            f"nothing says whose a row is: {rule.subject_column} is gone, and people who were erased could land"
+        )
+    key = _policy(source, table, column, settings, False).sent.replace("{}", quote_mysql(column.name))
+    present = f"{quote_mysql(column.name)} IS NOT NULL"
+    keys = source.stream(select_list(settings.database, table.name, f"DISTINCT {key}", present))
+    found = [value for batch in keys for value in map(bytes.decode, batch) if suppressions.has(rule, value)]
+    literals = ", ".join(source.literal(value) for value in found)
+    return (f"CAST({key} AS BINARY) IN ({literals})", rule.columns) if found else ("", frozenset())
 
 
 def _key_position(column: Column) -> int:

@@ -35,6 +35,7 @@ class Settings:
     left_out_columns: tuple[str, ...] = ()
     hashed_columns: tuple[str, ...] = ()
     hash_key: str = dataclasses.field(default="", repr=False)
+    erasure_key: str = dataclasses.field(default="", repr=False)
     incremental: tuple[str, ...] = ()
     look_back: datetime.timedelta = datetime.timedelta(days=1)
     full_every: datetime.timedelta = datetime.timedelta(days=7)
@@ -58,6 +59,11 @@ class Settings:
     def staging_schema(self) -> str:
         """Where rows wait until they are verified; emptied before and after every landing."""
         return fit(f"landing_{snake_case(self.database)}")
+
+    @property
+    def erasure_schema(self) -> str:
+        """Who was erased, and what of them; not in the raw schema, which may be dropped and landed anew."""
+        return fit(f"erasure_{snake_case(self.database)}")
 
     @property
     def work_prefix(self) -> str:
@@ -100,7 +106,8 @@ class Settings:
 def from_environment(environment: Mapping[str, str] = os.environ, **options: Any) -> Settings:
     """Read ``MYSQL_*``, libpq's ``PG*`` and ``INGEST_*``; ``options`` from the command line go first.
 
-    A secret may be in a file instead: ``MYSQL_PASSWORD_FILE``, ``PGPASSWORD_FILE``, ``INGEST_HASH_KEY_FILE``.
+    A secret may be in a file instead: ``MYSQL_PASSWORD_FILE``, ``PGPASSWORD_FILE``, ``INGEST_HASH_KEY_FILE``,
+    ``ERASURE_KEY_FILE``.
 
     Raises:
         SettingsError: names the variable.
@@ -132,6 +139,7 @@ def from_environment(environment: Mapping[str, str] = os.environ, **options: Any
         "left_out_columns": read.words("INGEST_EXCLUDE_COLUMNS"),
         "hashed_columns": read.words("INGEST_HASH_COLUMNS"),
         "hash_key": read.secret("INGEST_HASH_KEY"),
+        "erasure_key": read.secret("ERASURE_KEY"),
         "incremental": read.words("INGEST_INCREMENTAL"),
         "look_back": datetime.timedelta(seconds=read.integer("INGEST_LOOK_BACK_SECONDS", 86_400)),
         "full_every": datetime.timedelta(hours=read.integer("INGEST_FULL_EVERY_HOURS", 168)),

@@ -16,6 +16,7 @@ from ingestion.names import quote
 from ingestion.plan import EXCEPTIONS, Table
 from ingestion.settings import Settings
 from ingestion.source import Totals
+from ingestion.suppression import Rule, Suppressions
 
 _RECORDS = """
 create table if not exists {raw}._landing_runs (
@@ -128,6 +129,7 @@ class Warehouse:
         """
         self._settings = settings
         self.raw, self.staging = quote(settings.raw_schema), quote(settings.staging_schema)
+        self.erasure = quote(settings.erasure_schema)
         self._where = f"Postgres at {settings.postgres['host']}:{settings.postgres['port']}"
         try:
             self._connection = psycopg2.connect(
@@ -198,6 +200,26 @@ class Warehouse:
                 f"select table_name, row_count, digests, compared_at from {self.raw}._landing_state"
             )
         }
+
+    def suppressions(self) -> Suppressions:
+        """Who was erased.
+
+        Raises:
+            SettingsError: somebody was, and ``ERASURE_KEY`` is missing or another.
+        """
+        if self._value("select to_regclass(%s) is null", (f"{self.erasure}.suppressions",)):
+            return Suppressions()
+        people = self._rows(f"select subject_hash, key_check from {self.erasure}.suppressions")
+        Suppressions.check(self._settings.erasure_key, {check for _, check in people})
+        rules = self._rows(
+            f"select table_name, subject, subject_column, array_agg(column_name) from {self.erasure}.erased_columns"
+            " group by table_name, subject, subject_column"
+        )
+        return Suppressions(
+            (hashed for hashed, _ in people),
+            {table: Rule(subject, column, frozenset(columns)) for table, subject, column, columns in rules},
+            self._settings.erasure_key,
+        )
 
     def other_source(self) -> str | None:
         """Another MySQL database, of nearly the same name, whose tables the raw schema holds."""

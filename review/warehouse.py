@@ -9,7 +9,7 @@ from psycopg2 import sql
 
 from review import ReviewError
 
-_MARK = "Made by make review"
+MARK = "Made by make review"
 
 
 def connect() -> Any:
@@ -48,7 +48,7 @@ def last_landing(connection: Any) -> tuple[str, str] | None:
 def is_prepared(connection: Any, schemas: Iterable[str], what: str) -> bool:
     """Whether all of these schemas were made for exactly this."""
     marks = _marks(connection)
-    return all(marks.get(schema) == f"{_MARK}: {what}" for schema in schemas)
+    return all(marks.get(schema) == f"{MARK}: {what}" for schema in schemas)
 
 
 def prepare(connection: Any, prefix: str, schemas: Iterable[str], what: str) -> None:
@@ -58,7 +58,7 @@ def prepare(connection: Any, prefix: str, schemas: Iterable[str], what: str) -> 
         ReviewError: a schema of such a name is not the review's. It is untouched.
     """
     marks = _marks(connection)
-    old = {schema for schema, mark in marks.items() if mark.startswith(_MARK) and schema.startswith(f"{prefix}_")}
+    old = {schema for schema, mark in marks.items() if mark.startswith(MARK) and schema.startswith(f"{prefix}_")}
     foreign = marks.keys() & set(schemas) - old
     if foreign:
         raise ReviewError(
@@ -70,7 +70,7 @@ def prepare(connection: Any, prefix: str, schemas: Iterable[str], what: str) -> 
     for schema in sorted(set(schemas)):
         rows(connection, sql.SQL("create schema {}").format(sql.Identifier(schema)))
         comment = sql.SQL("comment on schema {} is {}")
-        rows(connection, comment.format(sql.Identifier(schema), sql.Literal(f"{_MARK}: {what}")))
+        rows(connection, comment.format(sql.Identifier(schema), sql.Literal(f"{MARK}: {what}")))
 
 
 def _marks(connection: Any) -> dict[str, str]:

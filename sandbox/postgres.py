@@ -76,6 +76,9 @@ def start() -> dict[str, str]:
     data = home.servers_home() / NAME
     if not (state and (data / "data" / "PG_VERSION").exists()):
         state = _create()
+    if "erasure_key" not in state:  # who was erased is known by hashes under it; it lives as long as the warehouse
+        state = state | {"erasure_key": secrets.token_hex(32)}
+        home.update_state(postgres=state)
     if not running(state):
         state = state | {"port": home.free_port(state["port"])}
         _launch(data, state["port"])
@@ -87,6 +90,7 @@ def start() -> dict[str, str]:
         "PGUSER": "elt",
         "PGPASSWORD": state["password"],
         "PGDATABASE": "warehouse",
+        "ERASURE_KEY": state["erasure_key"],
     }
 
 

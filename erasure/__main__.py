@@ -1,0 +1,128 @@
+"""Erase one person's personal data from warehouse and files: ``python -m erasure --help``."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+
+from catalog.lineage import LineageError
+from erasure import ErasureError, Unfinished, files, plan
+from erasure.warehouse import Erased, ErasureWarehouse
+from ingestion.settings import SettingsError, from_environment
+from ingestion.warehouse import AnotherLanding, WarehouseUnavailable, explain
+from sandbox.home import PROJECT
+
+DESCRIPTION = """\
+Erase the personal data of one person: raw tables, every version in the snapshots, marts, values that could not be cast,
+work files, logs, reports and docs. Orders, payments and history stay, bound to the same key. No later landing brings it
+back, although the source may still have it. Runs as the owner of the tables (libpq's variables)."""
+EXIT = """exit code: 0 erased, or nothing was left to erase; 1 erased, but tables that are not this project's may hold
+the person; 2 no such person, wrong usage or settings, nothing was changed; 3 the warehouse or a disk is not available,
+or a table could not be rewritten: run again."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m erasure",
+        description=DESCRIPTION,
+        epilog=EXIT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("subject", help="the kind of person, as in meta.subject of a source column: customer")
+    parser.add_argument("key", nargs="?", help="their key: 103")
+    parser.add_argument(
+        "--again", action="store_true", help="everybody on the list, as columns are classified now; no key is needed"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="say what would be changed, and change nothing")
+    options = parser.parse_args(arguments)
+    if bool(options.key) == options.again:
+        parser.error("name the key of one person, or --again for all who were erased before")
+    try:
+        return _run(options.subject, options.key, options.dry_run)
+    except Unfinished as error:
+        code, message = 3, str(error)
+    except (ErasureError, SettingsError, LineageError) as error:
+        code, message = 2, str(error)
+    except (WarehouseUnavailable, AnotherLanding) as error:
+        code, message = 3, str(error)
+    except OSError as error:
+        code, message = 3, f"{error.filename}: {error.strerror}. What is left goes with the next run."
+    print(f"error: {message}", file=sys.stderr)
+    return code
+
+
+def _run(subject: str, key: str | None, dry_run: bool) -> int:
+    """``key`` of one person; None for all who are on the list."""
+    if os.environ.get("DBT_TARGET") == "redshift":
+        raise ErasureError("Erasing is done in Postgres; unset DBT_TARGET.")
+    # the owner, not the landing's own role: that one may not touch what dbt built
+    settings = from_environment({name: value for name, value in os.environ.items() if name != "INGEST_USER"})
+    if not settings.erasure_key:
+        raise ErasureError("ERASURE_KEY is not set: the list of who was erased is written under it. See .env.example.")
+    wanted = plan.make(_compiled(), settings.raw_schema, subject)
+    warehouse = ErasureWarehouse(settings)
+    try:
+        keys = [key] if key else warehouse.listed(wanted)
+        done = Erased({}, {}, False, [])
+        for one in keys:
+            done.add(warehouse.erase(wanted, one, dry_run=dry_run))
+        removed: dict[str, int] = {}
+        if done.is_new:
+            for folder, paths in files.find(settings).items():
+                removed[folder] = files.count(paths)
+                if not dry_run:
+                    files.remove(paths)
+            if not dry_run:
+                warehouse.finish(wanted, keys, removed)
+    except psycopg2.Error as error:
+        raise WarehouseUnavailable(explain(error, settings)) from None
+    finally:
+        warehouse.close()
+    who = f"{subject} {key}" if key else f"{subject}, {len(keys)} on the list"
+    print(_summary(wanted, done, removed, who, dry_run))
+    return 1 if done.elsewhere else 0
+
+
+def _compiled() -> dict[str, Any]:
+    """dbt's manifest as the project is now, with compiled SQL; its files go at once."""
+    known = PROJECT / (os.environ.get("DBT_TARGET_PATH") or "target") / "partial_parse.msgpack"
+    with tempfile.TemporaryDirectory(prefix="erasure-") as folder:
+        command = [sys.executable, "-m", "dbt.cli.main", "--quiet", "--no-use-colors", "compile"]
+        command += ["--exclude", "resource_type:test", "resource_type:unit_test"]
+        command += ["--target-path", folder, "--log-path", folder]
+        command += ["--partial-parse-file-path", str(known)] if known.exists() else []
+        profiles = {"DBT_PROFILES_DIR": os.environ.get("DBT_PROFILES_DIR") or str(PROJECT / "profiles")}
+        result = subprocess.run(
+            command, cwd=PROJECT, env=os.environ | profiles, capture_output=True, text=True, check=False
+        )
+        if result.returncode:
+            lines = result.stdout.strip() or result.stderr.strip()
+            raise ErasureError(f"dbt could not compile the project; nothing was changed.\n{lines}")
+        manifest: dict[str, Any] = json.loads((Path(folder) / "manifest.json").read_text(encoding="utf-8"))
+        return manifest
+
+
+def _summary(wanted: plan.Plan, done: Erased, removed: dict[str, int], who: str, dry_run: bool) -> str:
+    lines = [f"{table:<50}{count:>10,} rows" for table, count in done.rows.items()]
+    lines += [f"{schema:<50}{count:>10,} tables dropped" for schema, count in done.dropped.items()]
+    lines += [f"{folder:<50}{count:>10,} files removed" for folder, count in removed.items()]
+    if not done.is_new:
+        lines.append(f"{who}: erased before, nothing was left to erase, nothing was changed.")
+    else:
+        lines.append(f"{who}: {'would be erased; nothing was changed' if dry_run else 'erased'}.")
+    lines += [f"Stays, as it names nobody: {', '.join(wanted.kept)}."] if wanted.kept else []
+    lines += [
+        f"warning: {table} is not this project's, has columns of such names, and was not touched"
+        for table in done.elsewhere
+    ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,111 @@
+"""Where a person's data is: the columns of raw tables by configuration, those of all other tables by lineage."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from catalog.lineage import Column, Lineage, column_lineage, trace
+from erasure import ErasureError
+
+ERASED_CLASSES = ("direct", "free_text")
+"""Classes of ``meta.pii`` that are erased. ``quasi`` stays: places and check numbers carry totals and keys."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """A table that may hold the person."""
+
+    schema: str
+    name: str
+    subject_column: str
+    """Says whose a row is."""
+    columns: Mapping[str, frozenset[Column]]
+    """What is erased, and the raw columns each is made of; none in a table that is only bound to the person."""
+    is_raw: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    subject: str
+    targets: tuple[Target, ...]
+    """Each after those it is made of."""
+    kept: tuple[str, ...]
+    """Personal columns that stay."""
+    known: frozenset[tuple[str, str]]
+    """Schema and name of all that dbt builds or reads."""
+
+
+def make(manifest: Mapping[str, Any], raw_schema: str, subject: str) -> Plan:
+    """What to erase of a person of the kind ``subject``.
+
+    Raises:
+        ErasureError: no column is marked so, or a table holds such data and nothing says whose a row is.
+    """
+    sources = {uid: source for uid, source in manifest["sources"].items() if source["schema"] == raw_schema}
+    meta = {(uid, name): _said(source, name) for uid, source in sources.items() for name in source["columns"]}
+    kinds = {column: said["subject"] for column, said in meta.items() if said.get("subject")}
+    if subject not in kinds.values():
+        there = ", ".join(sorted(set(kinds.values()))) or "none"
+        raise ErasureError(f"No source column has meta.subject: {subject}. There is: {there}.")
+    keys = {column for column, kind in kinds.items() if kind == subject}
+    tables = [uid for uid, _ in keys]
+    twice = [sources[uid]["name"] for uid in tables if sum(uid == other for other, _ in kinds) > 1]
+    if twice:
+        raise ErasureError(f"{twice[0]} has two columns with meta.subject: a row can be one person's only.")
+    personal = {column for column, said in meta.items() if column[0] in tables and said.get("pii") in ERASED_CLASSES}
+    targets = [
+        Target(
+            raw_schema,
+            sources[uid]["identifier"],
+            key,
+            {name: frozenset([(uid, name)]) for parent, name in sorted(personal) if parent == uid},
+            is_raw=True,
+        )
+        for uid, key in sorted(keys)
+    ]
+    targets += _built(manifest, column_lineage(manifest), keys, personal)
+    kept = [
+        f"{sources[uid]['name']}.{name}"
+        for (uid, name), said in meta.items()
+        if uid in tables and said.get("pii") and (uid, name) not in personal
+    ]
+    nodes = [node for node in manifest["nodes"].values() if node.get("alias")]
+    known = {(node["schema"], node["alias"]) for node in nodes}
+    known |= {(source["schema"], source["identifier"]) for source in manifest["sources"].values()}
+    return Plan(subject, tuple(targets), tuple(sorted(kept)), frozenset(known))
+
+
+def _built(manifest: Mapping[str, Any], lineage: Lineage, keys: set[Column], personal: set[Column]) -> list[Target]:
+    """The tables and snapshots with a column that is made of a personal one, parents first."""
+    lineage = {
+        (uid, name): set() if _said(manifest["nodes"][uid], name).get("pii") is False else parents
+        for (uid, name), parents in lineage.items()
+    }
+    columns: dict[str, dict[str, frozenset[Column]]] = {}
+    subject_columns: dict[str, list[str]] = {}
+    for uid, name in lineage:  # in the order of the models, parents first
+        ends = trace(lineage, (uid, name))
+        if ends and ends <= keys:
+            subject_columns.setdefault(uid, []).append(name)
+        if ends & personal:
+            columns.setdefault(uid, {})[name] = frozenset(ends)
+    found = []
+    for uid, made_of in columns.items():
+        node = manifest["nodes"][uid]
+        if node["config"]["materialized"] in ("view", "ephemeral"):
+            continue
+        whose = subject_columns.get(uid, [])
+        whose = [name for name in whose if name in {key for _, key in keys}] or whose
+        if len(whose) != 1:
+            raise ErasureError(
+                f"{node['name']} holds personal data ({', '.join(made_of)}), and {len(whose)} of its columns say whose:"
+                " give it one column that is a plain copy of the person's key."
+            )
+        found.append(Target(node["schema"], node["alias"], whose[0], made_of))
+    return found
+
+
+def _said(node: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The ``meta`` of a column."""
+    said: dict[str, Any] = node["columns"].get(name, {}).get("config", {}).get("meta", {})
+    return said

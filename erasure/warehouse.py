@@ -1,0 +1,343 @@
+"""The erasure itself: one transaction for all tables, then the rewriting of what it touched."""
+
+import dataclasses
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import psycopg2
+from psycopg2.extras import execute_values
+
+from erasure import ErasureError, Unfinished
+from erasure.plan import Plan, Target
+from ingestion.names import quote
+from ingestion.suppression import ERASED, erased_value, key_check, subject_hash
+from ingestion.warehouse import Warehouse, WarehouseUnavailable
+from review.warehouse import MARK as REVIEWS
+
+_RECORDS = """
+create schema if not exists {erasure};
+create table if not exists {erasure}.suppressions (
+    subject text not null,
+    subject_hash text not null primary key,
+    key_check text not null
+);
+create table if not exists {erasure}.erased_columns (
+    subject text not null,
+    table_name text not null,
+    subject_column text not null,
+    column_name text not null,
+    primary key (table_name, column_name)
+);
+create table if not exists {erasure}.log (
+    subject text not null,
+    subject_hash text not null,
+    place text not null,
+    row_count bigint not null,
+    erased_by text not null,
+    erased_at timestamptz not null,
+    finished_at timestamptz
+);
+comment on schema {erasure} is
+    'Who was erased: hashes and counts, no personal data. Without it they would land again.';
+comment on table {erasure}.suppressions is 'One row per person whose personal data no landing takes in.';
+comment on table {erasure}.erased_columns is 'One row per raw column that such a person''s rows lose.';
+comment on table {erasure}.log is
+    'One row per erasure and table or folder. finished_at is empty while files are still to go.';
+"""
+
+
+@dataclasses.dataclass
+class Erased:
+    """What one erasure did, or would do."""
+
+    rows: dict[str, int]
+    """By table, those that were changed."""
+    dropped: dict[str, int]
+    """By schema, how many tables went with it."""
+    is_new: bool
+    """False: the person was erased before, and nothing was left to do."""
+    elsewhere: list[str]
+    """Tables that are not this project's and have columns of such names."""
+
+    def add(self, other: "Erased") -> None:
+        self.rows = dict(Counter(self.rows) + Counter(other.rows))
+        self.dropped |= other.dropped
+        self.is_new |= other.is_new
+        self.elsewhere = other.elsewhere
+
+
+class ErasureWarehouse(Warehouse):
+    """Holds the landing's lock: no landing runs at the same time."""
+
+    def listed(self, plan: Plan) -> list[str]:
+        """The keys, of people who are on the list, that the warehouse still knows."""
+        self.suppressions()
+        if self._value("select to_regclass(%s) is null", (f"{self.erasure}.suppressions",)):
+            return []
+        hashes = {hashed for (hashed,) in self._rows(f"select subject_hash from {self.erasure}.suppressions")}
+        keys: set[str] = set()
+        for target in plan.targets:
+            table = f"{quote(target.schema)}.{quote(target.name)}"
+            if not self._value("select to_regclass(%s) is null", (table,)):
+                column = quote(target.subject_column)
+                found = self._rows(f"select distinct {column}::text from {table} where {column} is not null")
+                keys |= {key for (key,) in found if self._hash(plan, key) in hashes}
+        return sorted(keys)
+
+    def _hash(self, plan: Plan, key: str) -> str:
+        return subject_hash(self._settings.erasure_key, plan.subject, key)
+
+    def erase(self, plan: Plan, key: str, *, dry_run: bool) -> Erased:
+        """Erase the person, put them on the list and write the record; all at once.
+
+        Raises:
+            ErasureError: nobody has this key, or a statement was refused. Nothing was changed.
+            SettingsError: the list was written under another ``ERASURE_KEY``.
+        """
+        self.suppressions()
+        hashed = self._hash(plan, key)
+        self.begin()
+        try:
+            self._execute(_RECORDS.replace("{erasure}", self.erasure))
+            targets = self._locked(plan.targets)
+            listed = bool(self._rows(f"select 1 from {self.erasure}.suppressions where subject_hash = %s", (hashed,)))
+            if not listed and not any(self._has(target, key) for target in targets):
+                raise ErasureError(f"There is no {plan.subject} {key} in the warehouse. Nothing was changed.")
+            rows = self._erase_exceptions(plan, targets, key)
+            for target in targets:
+                rows[f"{target.schema}.{target.name}"] = self._erase_rows(target, key)
+            dropped = self._drop_copies()
+            rows = {place: count for place, count in rows.items() if count}
+            columns = _raw_columns(plan)
+            is_new = (
+                bool(rows or dropped) or not listed or self._is_unfinished(hashed) or self._columns(plan) != columns
+            )
+            if is_new and not dry_run:
+                self._record(plan, hashed, rows | dropped)
+            elsewhere = self._elsewhere(plan)
+            self._execute("rollback" if dry_run or not is_new else "commit")
+        except psycopg2.Error as error:
+            raise ErasureError(f"{_explain(error)} Nothing was changed.") from None
+        return Erased(rows, dropped, is_new, elsewhere)
+
+    def finish(self, plan: Plan, keys: Sequence[str], removed: dict[str, int]) -> None:
+        """Rewrite the tables that were touched, so that no dead row keeps anything, and close the record.
+
+        ``removed`` are the files that went, by folder.
+
+        Raises:
+            Unfinished: a table could not be rewritten; the next run does it.
+        """
+        touched = [f"{quote(t.schema)}.{quote(t.name)}" for t in plan.targets if t.columns]
+        for table in [*touched, f"{self.raw}._landing_exceptions", "pg_catalog.pg_statistic"]:
+            if not self._value("select to_regclass(%s) is null", (table,)):
+                self._rewrite(table)
+        for hashed in [self._hash(plan, key) for key in keys]:
+            self._log([(plan.subject, hashed, folder, count) for folder, count in removed.items() if count])
+            self._execute(
+                f"update {self.erasure}.log set finished_at = clock_timestamp()"
+                " where subject_hash = %s and finished_at is null",
+                (hashed,),
+            )
+
+    def _locked(self, targets: Iterable[Target]) -> list[Target]:
+        """The targets that are there, with the columns they have, each locked against readers and writers.
+
+        A dbt build that has read a table and not yet written what it made of it is waited for: parents come first.
+        """
+        found = []
+        for target in targets:
+            table = f"{quote(target.schema)}.{quote(target.name)}"
+            kind = self._rows("select relkind from pg_class where oid = to_regclass(%s)", (table,))
+            if kind not in ([("r",)], [("p",)]):
+                if kind:
+                    raise ErasureError(f"{target.schema}.{target.name} is no table that could be updated.")
+                continue
+            self._execute(f"lock table {table} in access exclusive mode")
+            there = self._types(table)
+            if target.subject_column not in there:
+                raise ErasureError(f"{target.schema}.{target.name} has no column {target.subject_column}.")
+            columns = {name: origins for name, origins in target.columns.items() if name in there}
+            found.append(dataclasses.replace(target, columns=columns))
+        return found
+
+    def _types(self, table: str) -> dict[str, str]:
+        return dict(
+            self._rows(
+                "select attname, format_type(atttypid, null) from pg_attribute"
+                " where attrelid = %s::regclass and attnum > 0 and not attisdropped",
+                (table,),
+            )
+        )
+
+    def _has(self, target: Target, key: str) -> bool:
+        return bool(self._value(f"select exists (select from {_theirs(target)})", (key,)))
+
+    def _erase_rows(self, target: Target, key: str) -> int:
+        if not target.columns:
+            return 0
+        values = self._values(target)
+        names = ", ".join(quote(name) for name in values)
+        erased = ", ".join("null" if value is None else f"'{value}'" for value in values.values())
+        table, condition = _theirs(target).split(" where ", 1)
+        return self._execute(
+            f"update {table} set ({names}) = row({erased}) where {condition}"
+            f" and row({names}) is distinct from row({erased})",
+            (key,),
+        )
+
+    def _values(self, target: Target) -> dict[str, str | None]:
+        """What each column becomes: what the landing sends from now on, and what dbt makes of that."""
+        if target.is_raw:
+            landed = self._rows(
+                f"select column_name, source_type, key_position from {self.raw}._landing_columns where table_name = %s",
+                (target.name,),
+            )
+            keyed = [name for name, _, position in landed if position and name in target.columns]
+            if keyed:
+                raise ErasureError(
+                    f"{target.name}.{keyed[0]} is part of the table's key: class it quasi, or it cannot go."
+                )
+            return {name: erased_value(kind) for name, kind, _ in landed if name in target.columns}
+        types = self._types(f"{quote(target.schema)}.{quote(target.name)}")
+        return {
+            name: ERASED if types[name] in ("text", "character varying", "character") else None
+            for name in target.columns
+        }
+
+    def _erase_exceptions(self, plan: Plan, targets: list[Target], key: str) -> dict[str, int]:
+        """Originals that no type could hold. Those whose row is known by its hash alone all go; the next landing, which
+        reads the table anew, brings those of others back."""
+        count = 0
+        for target in targets:
+            if not target.is_raw or not target.columns:
+                continue
+            parts = self._rows(
+                f"select column_name from {self.raw}._landing_columns where table_name = %s and key_position > 0"
+                " order by key_position",
+                (target.name,),
+            )
+            pairs = ", ".join(f"'{name}', {quote(name)}" for (name,) in parts)
+            row_key = f"json_build_object({pairs})::text" if pairs else "null"
+            count += self._execute(
+                f"delete from {self.raw}._landing_exceptions where table_name = %s and column_name = any(%s)"
+                f" and (row_key like '{{\"row_md5\"%%' or row_key in (select {row_key} from {_theirs(target)}))",
+                (target.name, list(target.columns), key),
+            )
+        return {f"{self._settings.raw_schema}._landing_exceptions": count}
+
+    def _drop_copies(self) -> dict[str, int]:
+        """What a landing that was killed left behind, and the schemas of reviews, which the next one makes anew."""
+        copies = self._rows(
+            "select nspname, (select count(*) from pg_class where relnamespace = n.oid and relkind in ('r', 'p'))"
+            " from pg_namespace n where nspname = %s or obj_description(oid, 'pg_namespace') like %s order by 1",
+            (self._settings.staging_schema, f"{REVIEWS}:%"),
+        )
+        for name, _ in copies:
+            self._execute(f"drop schema {quote(name)} cascade")
+        return {name: count for name, count in copies if count}
+
+    def _columns(self, plan: Plan) -> set[tuple[Any, ...]]:
+        return set(
+            self._rows(
+                f"select table_name, subject_column, column_name from {self.erasure}.erased_columns where subject = %s",
+                (plan.subject,),
+            )
+        )
+
+    def _is_unfinished(self, hashed: str) -> bool:
+        return bool(
+            self._value(
+                f"select exists (select from {self.erasure}.log where subject_hash = %s and finished_at is null)",
+                (hashed,),
+            )
+        )
+
+    def _record(self, plan: Plan, hashed: str, rows: dict[str, int]) -> None:
+        self._execute(
+            f"insert into {self.erasure}.suppressions values (%s, %s, %s) on conflict do nothing",
+            (plan.subject, hashed, key_check(self._settings.erasure_key)),
+        )
+        self._execute(f"delete from {self.erasure}.erased_columns where subject = %s", (plan.subject,))
+        columns = _raw_columns(plan)
+        rows_of_columns = [(plan.subject, *column) for column in sorted(columns)]
+        execute_values(self._cursor, f"insert into {self.erasure}.erased_columns values %s", rows_of_columns)
+        # the owner of the raw schema lands, and has to know
+        owner = self._value(
+            "select quote_ident(pg_get_userbyid(nspowner)) from pg_namespace where nspname = %s",
+            (self._settings.raw_schema,),
+        )
+        self._execute(f"grant usage on schema {self.erasure} to {owner}")
+        self._execute(f"grant select on {self.erasure}.suppressions, {self.erasure}.erased_columns to {owner}")
+        # digests of files that held the person: the next landing reads and compares these tables as a whole
+        tables = sorted({table for table, _, _ in columns})
+        self._execute(f"delete from {self.raw}._landing_state where table_name = any(%s)", (tables,))
+        places = list(rows.items()) or [("nothing left in any table", 0)]
+        self._log([(plan.subject, hashed, place, count) for place, count in places])
+
+    def _log(self, lines: list[tuple[str, str, str, int]]) -> None:
+        for line in lines:
+            self._execute(
+                f"insert into {self.erasure}.log values (%s, %s, %s, %s, session_user, clock_timestamp(), null)", line
+            )
+
+    def _elsewhere(self, plan: Plan) -> list[str]:
+        """Tables that neither a landing nor this dbt project makes, with a column named like one that was erased."""
+        names = sorted({name for target in plan.targets for name in target.columns})
+        found = self._rows(
+            """
+            select n.nspname, c.relname from pg_class c
+            join pg_namespace n on n.oid = c.relnamespace
+            where c.relkind in ('r', 'p', 'm') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
+                and exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = any(%s))
+                and not exists (  -- tables of another source, which has people of its own
+                    select from pg_class r where r.relnamespace = n.oid and r.relname = '_landing_runs'
+                )
+            order by 1, 2
+            """,
+            (names,),
+        )
+        return [f"{schema}.{name}" for schema, name in found if (schema, name) not in plan.known]
+
+    def _rewrite(self, table: str) -> None:
+        """A plain vacuum frees the space of dead rows and leaves their bytes in it."""
+        self._connection.notices.clear()
+        try:
+            self._execute(f"vacuum (full, analyze) {table}")
+        except (psycopg2.Error, WarehouseUnavailable) as error:
+            raise Unfinished(_unwritten(table, getattr(error, "pgcode", None) or str(error))) from None
+        if any("skipping" in notice for notice in self._connection.notices):
+            raise Unfinished(_unwritten(table, "the right to vacuum it is missing"))
+
+
+def _theirs(target: Target) -> str:
+    return f"{quote(target.schema)}.{quote(target.name)} where {quote(target.subject_column)}::text = %s"
+
+
+def _raw_columns(plan: Plan) -> set[tuple[Any, ...]]:
+    """Raw table, the column that says whose a row is, and a column that is erased."""
+    return {
+        (target.name, target.subject_column, name)
+        for target in plan.targets
+        if target.is_raw
+        for name in target.columns
+    }
+
+
+def _unwritten(table: str, reason: str) -> str:
+    return (
+        f"The person is erased, but dead rows of {table.replace(chr(34), '')} may still be in its file: it could not be"
+        f" rewritten ({reason}). Run again."
+    )
+
+
+def _explain(error: psycopg2.Error) -> str:
+    """Which table refused, without the values that the server's message quotes."""
+    diag = error.diag
+    where = ".".join(part for part in (diag.schema_name, diag.table_name, diag.column_name) if part)
+    if error.pgcode == "42501":
+        what = re.sub(r"[^\w .]", "", diag.message_primary or "")
+        return f"A right is missing: {what}. Erasing takes the owner of the tables, or a superuser."
+    return f"A statement was refused (SQLSTATE {error.pgcode}{', ' + where if where else ''})."
