@@ -59,6 +59,8 @@ test-hazards: setup ## a hostile MySQL schema, value by value
 	@$(BIN)/pytest tests/hazards
 test-faults: setup ## kill -9 at every step, then one plain rerun
 	@$(BIN)/pytest tests/faults
+test-security: setup ## TLS with wrong certificates; planted passwords and persons, searched in every file
+	@$(BIN)/pytest tests/security
 test-review: setup ## prepared pull requests: does the review say what they do?
 	@$(BIN)/pytest tests/review
 test-sequences: setup ## random trading days: incremental builds equal full refreshes
@@ -75,4 +77,4 @@ clean: ## remove everything the project made
 	@rm -rf .venv .sandbox target logs docs/site reports .pytest_cache .mypy_cache .ruff_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo up down trade psql run docs lint lint-changed review test test-hazards test-faults test-review test-sequences test-mutations bench bench-build clean
+.PHONY: help setup demo up down trade psql run docs lint lint-changed review test test-hazards test-faults test-security test-review test-sequences test-mutations bench bench-build clean
