@@ -24,6 +24,7 @@ setup: .venv/installed ## the virtual environment, with hash-pinned packages
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
 	@$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements-uv.txt requirements.txt \
 		|| $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@echo "$(CURDIR)" > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/project.pth" # dbt_discretion.py
 	@touch $@
 
 demo: setup ## everything, from servers to docs; DUMP=file.sql loads a dump, SCALE=100 generates more
