@@ -144,9 +144,9 @@ def _dictionary(project: Project) -> str:
 
 def _described(table: Table, project: Project) -> str:
     rows = "".join(
-        f'<tr id="{escape(table.name)}.{escape(column.name)}"{" data-personal" if column.is_personal else ""}>'
+        f'<tr id="{escape(table.name)}.{escape(column.name)}"{" data-personal" if column.personal else ""}>'
         f'<td><a href="lineage.html#{escape(table.name)}.{escape(column.name)}" title="its lineage">{escape(column.name)}</a>'
-        f"{' <mark>personal data</mark>' if column.is_personal else ''}</td>"
+        f"{f' <mark>personal data: {escape(column.personal)}</mark>' if column.personal else ''}</td>"
         f"<td>{escape(column.type)}</td><td>{_inline(column.description, project)}</td></tr>"
         for column in table.columns.values()
     )
@@ -170,7 +170,7 @@ def _described(table: Table, project: Project) -> str:
 def _lineage(project: Project) -> str:
     columns = {
         f"{table.name}.{column.name}": [table.layer, column.type, column.description, table.owner]
-        + [column.is_personal, table.consumers]
+        + [column.personal, table.consumers]
         for layer in LAYERS
         for table in project.named(layer)
         for column in table.columns.values()

@@ -25,7 +25,8 @@ class Column:
     name: str
     type: str
     description: str
-    is_personal: bool
+    personal: str
+    """The class of personal data: direct, quasi or free_text; empty for all else."""
 
 
 @dataclasses.dataclass
@@ -145,7 +146,7 @@ def _table(node: Mapping[str, Any], manifest: Mapping[str, Any], catalog: Mappin
             name=name,
             type=_short(types.get(name) or described[name].get("data_type") or ""),
             description=described.get(name, {}).get("description", "").strip(),
-            is_personal=bool(described.get(name, {}).get("config", {}).get("meta", {}).get("pii")),
+            personal=described.get(name, {}).get("config", {}).get("meta", {}).get("pii") or "",
         )
         for name in (*described, *(name for name in types if name not in described))
     }
@@ -177,7 +178,7 @@ def _short(type_: str) -> str:
 
 
 def _describe_raw_columns(tables: Mapping[str, Table], lineage: Lineage) -> None:
-    """A raw column says which staging column it becomes, and is personal if that one is."""
+    """A raw column says which staging column it becomes."""
     for (child, child_name), parents in sorted(lineage.items()):
         for parent, name in parents:
             raw = tables.get(parent)
@@ -185,7 +186,6 @@ def _describe_raw_columns(tables: Mapping[str, Table], lineage: Lineage) -> None
                 became = f"{tables[child].name}.{child_name}"
                 column = raw.columns[name]
                 column.description += f", `{became}`" if column.description else f"Becomes `{became}`"
-                column.is_personal |= tables[child].columns[child_name].is_personal
 
 
 def _read(path: Path) -> dict[str, Any] | None:

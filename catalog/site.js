@@ -149,7 +149,7 @@ function lineage() {
     const consumers = new Set(readers);
     for (const other of down) for (const reader of columns[other]?.[5] ?? []) consumers.add(reader);
     const title = element("h2", { id: "name" }, name);
-    if (personal) title.append(" ", element("mark", {}, "personal data"));
+    if (personal) title.append(" ", element("mark", {}, `personal data: ${personal}`));
     const side = (heading, next, nothing) =>
       element("div", { class: "tree" }, element("h3", {}, heading), next[name] ? tree(name, next) : element("p", { class: "small" }, nothing));
     const above = element("div", { id: "up" }, side("Made of", parents, layer === "raw" ? "It comes from MySQL as it is." : "No column: a constant, a count of rows, or a list kept by hand."));

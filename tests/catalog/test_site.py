@@ -187,6 +187,8 @@ def test_the_dictionary_is_complete(documented: Documented, site: Path) -> None:
             for column in node["columns"]:
                 assert f'<tr id="{node["name"]}.{column}"' in html
     assert '<tr id="raw_classicmodels.customers.phone" data-personal>' in html
+    assert '<tr id="raw_classicmodels.offices.phone">' in html
+    assert re.search(r'id="fct_payments.check_number" data-personal>.*?<mark>personal data: quasi</mark>', html)
     assert re.search(r'id="dim_customers.country">.*?<td>varchar\(255\)</td>', html)
 
 

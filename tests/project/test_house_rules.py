@@ -35,6 +35,8 @@ MAY_READ = {
 WITHOUT_A_KEY = {
     "stg_classicmodels__landing_deletions": "two lines of one order can go in one landing; only the order matters here",
 }
+PII_CLASSES = (False, "direct", "quasi", "free_text")
+MASKS = ("initial", "last_digits", "hash")
 KEY_TESTS = ("unique", "unique_combination")
 
 
@@ -154,19 +156,27 @@ def every_mart_is_for_somebody(manifest: Manifest) -> Iterator[str]:
 
 
 def personal_data_is_marked_the_same_everywhere(manifest: Manifest) -> Iterator[str]:
-    """A column of one name is marked in every table below staging that has it, offices aside: those are the company's."""
-    marked: dict[str, set[bool]] = {}
-    where: dict[str, list[str]] = {}
+    """A column of one name has one class in every table that has it, offices aside: those are the company's."""
+    where: dict[str, dict[str, list[str]]] = {}
     for node in nodes(manifest, "model", "snapshot"):
         if "offices" in node["name"]:
             continue
         for column in node["columns"].values():
-            is_personal = bool(column["config"].get("meta", {}).get("pii"))
-            marked.setdefault(column["name"], set()).add(is_personal)
-            where.setdefault(column["name"], []).append(f"{node['name']} {'is' if is_personal else 'is not'}")
-    for name, marks in marked.items():
-        if len(marks) > 1:
-            yield f"{name}: marked as personal data here and not there: {', '.join(where[name])}"
+            pii = str(column["config"].get("meta", {}).get("pii") or "none")
+            where.setdefault(column["name"], {}).setdefault(pii, []).append(node["name"])
+    for name, classes in where.items():
+        if len(classes) > 1:
+            yield f"{name}: personal data of several classes: {classes}"
+
+
+def personal_data_is_classified_in_known_words(manifest: Manifest) -> Iterator[str]:
+    for node in [*nodes(manifest, "model", "snapshot", "seed"), *manifest["sources"].values()]:
+        for column in node["columns"].values():
+            meta = column["config"].get("meta", {})
+            if meta.get("pii", False) not in PII_CLASSES or meta.get("mask", MASKS[0]) not in MASKS:
+                yield f"{node['name']}.{column['name']}: {meta}"
+            if "mask" in meta and not (meta.get("pii") and node["fqn"][1] == "marts"):
+                yield f"{node['name']}.{column['name']}: only personal data of marts is masked"
 
 
 RULES: tuple[Rule, ...] = (
@@ -181,6 +191,7 @@ RULES: tuple[Rule, ...] = (
     marts_are_public_and_nothing_else_is,
     every_mart_is_for_somebody,
     personal_data_is_marked_the_same_everywhere,
+    personal_data_is_classified_in_known_words,
 )
 
 
@@ -220,7 +231,26 @@ BREACHES: tuple[tuple[Rule, str, tuple[str, ...], Any], ...] = (
         personal_data_is_marked_the_same_everywhere,
         STAGING,
         ("columns", "customer_number", "config", "meta"),
+        {"pii": "direct"},
+    ),
+    (personal_data_is_marked_the_same_everywhere, FACT, ("columns", "customer_location_key", "config", "meta"), {}),
+    (
+        personal_data_is_classified_in_known_words,
+        STAGING,
+        ("columns", "order_comments", "config", "meta"),
         {"pii": True},
+    ),
+    (
+        personal_data_is_classified_in_known_words,
+        FACT,
+        ("columns", "customer_location_key", "config", "meta"),
+        {"pii": "quasi", "mask": "rot13"},
+    ),
+    (
+        personal_data_is_classified_in_known_words,
+        STAGING,
+        ("columns", "order_comments", "config", "meta"),
+        {"pii": "free_text", "mask": "hash"},
     ),
 )
 
