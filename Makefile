@@ -41,11 +41,14 @@ psql: setup ## a shell on the warehouse
 run: setup ## land, then dbt build: what a scheduler calls
 	@$(WITH_SERVERS) $(BIN)/python -m ingestion
 	@$(WITH_SERVERS) $(BIN)/dbt build
+freshness: setup ## ends with 1 when the last landing is older than the sources' contracts allow: for a scheduler
+	@$(WITH_SERVERS) $(BIN)/dbt source freshness
 docs: setup ## the docs: a folder of pages that opens from disk
 	@$(SANDBOX) docs
 
-lint: setup ## SQL in both dialects, Python style and types
+lint: setup ## SQL in both dialects, Python style and types, no secrets
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook --no-verify --baseline .secrets.baseline
 	@$(BIN)/mypy
 	@$(BIN)/sqlfluff lint --dialect postgres --processes 2 models tests/singular
 	@$(BIN)/sqlfluff lint --dialect redshift --processes 2 --rules capitalisation.keywords models tests/singular
@@ -73,9 +76,12 @@ bench: setup ## the landing against a raw copy; SCALE=10 for a try, ARGS="--peer
 bench-build: setup ## dbt build against the same SQL in psql
 	@$(BIN)/python -m benchmarks.build $(if $(filter file,$(origin SCALE)),,--scale $(SCALE)) $(ARGS)
 
+sbom: setup ## the bill of materials: every pinned package, CycloneDX
+	@$(BIN)/python -m review.sbom
+
 clean: ## remove everything the project made
 	@test ! -d .sandbox || test ! -x $(BIN)/python || $(SANDBOX) clean
 	@rm -rf .venv .sandbox target logs docs/site reports .pytest_cache .mypy_cache .ruff_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo up down trade psql run docs lint lint-changed review test test-hazards test-faults test-security test-review test-sequences test-mutations bench bench-build clean
+.PHONY: help setup demo up down trade psql run freshness docs lint lint-changed review test test-hazards test-faults test-security test-review test-sequences test-mutations bench bench-build sbom clean
