@@ -121,7 +121,7 @@ def plant(servers: Servers) -> None:
         ((number,),) = cursor.fetchall()
         cursor.execute(
             "update customers set customerName = %s, contactLastName = %s, contactFirstName = %s, phone = %s,"
-            " addressLine1 = %s, addressLine2 = %s where customerNumber = %s",
+            " addressLine1 = %s, addressLine2 = %s, salesRepEmployeeNumber = null where customerNumber = %s",
             (*customer, number),
         )
         cursor.execute("update orders set comments = %s where customerNumber = %s", (PERSON["comment"], number))
@@ -135,8 +135,9 @@ def plant(servers: Servers) -> None:
     connection.close()
 
 
-QUOTES_A_VALUE = "select cast(phone as integer) as phone from {{ ref('stg_classicmodels__customers') }}"
-QUOTES_A_ROW = "select customer_name, phone, sales_rep_employee_number from {{ ref('stg_classicmodels__customers') }}"
+OF_THE_PERSON = "from {{ ref('stg_classicmodels__customers') }} where phone like '0199 %'"
+QUOTES_A_VALUE = f"select cast(phone as integer) as phone {OF_THE_PERSON}"
+QUOTES_A_ROW = f"select customer_name, phone, sales_rep_employee_number {OF_THE_PERSON}"
 QUOTES_A_ROW_CONTRACT = """
 models:
   - name: stg_row
@@ -146,7 +147,7 @@ models:
       - {name: phone, data_type: text}
       - {name: sales_rep_employee_number, data_type: integer, constraints: [{type: not_null}]}
 """
-FAILS = "select order_number, comments from {{ ref('stg_classicmodels__orders') }}"
+FAILS = "select order_number, order_comments from {{ ref('stg_classicmodels__orders') }}"
 
 
 @pytest.fixture(scope="module")
