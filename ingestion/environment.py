@@ -1,12 +1,13 @@
 """What every program that connects asks of its environment: secrets that may be in files, and TLS that is verified."""
 
 import os
+import re
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
 
-SECRETS = ("MYSQL_PASSWORD", "PGPASSWORD", "REDSHIFT_PASSWORD", "INGEST_HASH_KEY")
-"""Each may be given as ``<name>_FILE`` instead: the path of a file that holds it."""
+SECRET = re.compile(r"(?:MYSQL|PG|REDSHIFT|INGEST|DBT|ROLE|MASKING|ERASURE)[A-Z_]*(?:PASSWORD|KEY)")
+"""The project's passwords and keys. Each may be given as ``<name>_FILE`` instead: the path of a file that holds it."""
 _LOCAL = ("127.0.0.1", "localhost", "::1")
 
 
@@ -57,7 +58,7 @@ def complete(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     Raises:
         SettingsError: a file cannot be read.
     """
-    files = {f"{name}_FILE": name for name in SECRETS if environment.get(f"{name}_FILE", "").strip()}
-    secrets = {name: secret(environment, name) for name in files.values()}
-    kept = {key: value for key, value in environment.items() if key not in files}
+    files = [name for name in environment if name.endswith("_FILE") and SECRET.fullmatch(name.removesuffix("_FILE"))]
+    secrets = {name.removesuffix("_FILE"): secret(environment, name.removesuffix("_FILE")) for name in files}
+    kept = {name: value for name, value in environment.items() if name not in files}
     return kept | secrets | warehouse_tls(environment)
