@@ -25,6 +25,7 @@ setup: .venv/installed ## the virtual environment, with hash-pinned packages
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
 	@$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements-uv.txt requirements.txt \
 		|| $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@echo "$(CURDIR)" > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/project.pth" # dbt_discretion.py
 	@touch $@
 
 demo: setup ## everything, from servers to docs; DUMP=file.sql loads a dump, SCALE=100 generates more
@@ -41,13 +42,16 @@ psql: setup ## a shell on the warehouse
 run: setup ## land, then dbt build: what a scheduler calls
 	@$(WITH_SERVERS) $(BIN)/python -m ingestion
 	@$(WITH_SERVERS) $(BIN)/dbt build
+freshness: setup ## ends with 1 when the last landing is older than the sources' contracts allow: for a scheduler
+	@$(WITH_SERVERS) $(BIN)/dbt source freshness
 erase: setup ## erase one person's personal data: CUSTOMER=103; ARGS=--dry-run to see what would go
 	@$(WITH_SERVERS) $(BIN)/python -m erasure customer $(CUSTOMER) $(ARGS)
 docs: setup ## the docs: a folder of pages that opens from disk
 	@$(SANDBOX) docs
 
-lint: setup lint-infra ## SQL in both dialects and what Redshift would refuse, Python style and types
+lint: setup lint-infra ## SQL in both dialects and what Redshift would refuse, Python style and types, no secrets
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook --no-verify --baseline .secrets.baseline
 	@$(BIN)/mypy
 	@$(BIN)/sqlfluff lint --dialect postgres --processes 2 models tests/singular
 	@$(BIN)/sqlfluff lint --dialect redshift --processes 2 --rules capitalisation.keywords models tests/singular
@@ -67,12 +71,16 @@ lint-changed: setup ## the same, without dbt, for what differs from BASE=main
 	@$(BIN)/python -m review.lint --base $(BASE)
 review: setup ## what the working tree does to the data, compared with BASE=main: reports/review.md, .html
 	@$(WITH_SERVERS) $(BIN)/python -m review --base $(BASE)
-test: setup .venv-infra/installed ## the tests a person runs
+test: setup ## the tests a person runs
 	@$(BIN)/pytest
 test-hazards: setup ## a hostile MySQL schema, value by value
 	@$(BIN)/pytest tests/hazards
 test-faults: setup ## kill -9 at every step, then one plain rerun
 	@$(BIN)/pytest tests/faults
+test-security: setup ## TLS with wrong certificates; planted passwords and persons, searched in every file
+	@$(BIN)/pytest tests/security
+test-redshift: setup .venv-infra/installed ## SQL that Redshift refuses, the AWS template, the plan
+	@$(BIN)/pytest tests/redshift
 test-review: setup ## prepared pull requests: does the review say what they do?
 	@$(BIN)/pytest tests/review
 test-sequences: setup ## random trading days: incremental builds equal full refreshes
@@ -83,6 +91,9 @@ bench: setup ## the landing against a raw copy; SCALE=10 for a try, ARGS="--peer
 	@$(BIN)/python -m benchmarks.landing $(if $(filter file,$(origin SCALE)),,--scale $(SCALE)) $(ARGS)
 bench-build: setup ## dbt build against the same SQL in psql
 	@$(BIN)/python -m benchmarks.build $(if $(filter file,$(origin SCALE)),,--scale $(SCALE)) $(ARGS)
+
+sbom: setup ## the bill of materials: every pinned package, CycloneDX
+	@$(BIN)/python -m review.sbom
 
 clean: ## remove everything the project made
 	@test ! -d .sandbox || test ! -x $(BIN)/python || $(SANDBOX) clean

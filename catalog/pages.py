@@ -15,6 +15,7 @@ from markdown_it import MarkdownIt
 from catalog import star
 from catalog.landing import Landing
 from catalog.project import LAYERS, Project, Table
+from catalog.quality import DIMENSIONS, Build
 
 PAGES = {
     "index": "Start",
@@ -25,6 +26,7 @@ PAGES = {
     "glossary": "Glossary",
     "owners": "Owners",
     "quality": "Last build",
+    "dimensions": "Data quality",
     "landing": "Last landing",
     "dbt": "dbt docs",
 }
@@ -36,6 +38,7 @@ _CARDS = {
     "glossary": "What we mean by booked sales, outstanding, version, landing ...",
     "owners": "Who owns which model, and who reads it.",
     "quality": "Freshness of the sources, tests of the last build.",
+    "dimensions": "Accuracy, completeness, uniqueness, timeliness, validity of each build; the sources' contracts.",
     "landing": "Row counts and checksums, MySQL against the warehouse.",
     "dbt": "dbt's own page: SQL, tests and the graph of models.",
 }
@@ -56,7 +59,7 @@ _NAME = re.compile(r"\b\w+(?:\.\w+)*")
 _CODE = re.compile(r"<code>([\w.]+)</code>")
 
 
-def write(project: Project, landing: Landing | None, folder: Path) -> None:
+def write(project: Project, landing: Landing | None, builds: Sequence[Build], folder: Path) -> None:
     """Write every page but dbt's own into ``folder``."""
     generated = str(project.manifest["metadata"]["generated_at"])[:16].replace("T", " ")
     bodies = {
@@ -68,6 +71,7 @@ def write(project: Project, landing: Landing | None, folder: Path) -> None:
         "glossary": f'<article class="prose">{_linked(_glossary(project), project)}</article>',
         "owners": _owners(project),
         "quality": _quality(project),
+        "dimensions": _dimensions(project, builds),
         "landing": _landing(landing),
     }
     for name, body in bodies.items():
@@ -319,6 +323,59 @@ def _test_name(node: dict[str, Any]) -> str:
         node.get("column_name") or arguments.get("columns") or arguments.get("keys") or arguments.get("natural_key")
     )
     return f"{test['name']}: {columns if isinstance(columns, str) else ', '.join(columns or ())}"
+
+
+def _dimensions(project: Project, builds: Sequence[Build]) -> str:
+    parts = []
+    if builds:
+        parts.append(f"<p>The build of {_moment(builds[0].started_at)}, by what its tests say something about.</p>")
+        rows = []
+        for name, meaning in DIMENSIONS.items():
+            score = builds[0].scores.get(name)
+            cells = (
+                ["–"] * 4
+                if score is None
+                else [f"{score.passed:,}", f"{score.warned:,}", f"{score.failed:,}", f"{score.rows_failing:,}"]
+            )
+            state = "skipped" if score is None else "fail" if score.failed else "warn" if score.warned else "pass"
+            failing = "".join(f"<br><small>{escape(test)}</small>" for test in (score.failing if score else ()))
+            rows.append([f"<b>{name}</b>{failing}", escape(meaning), _state(state), *cells])
+        parts.append(
+            _stack(
+                ["dimension", "the data", "state", "passed", "warned", "failed", "rows failing"], rows, numbers_from=3
+            )
+        )
+        parts.append("<h2>Build by build</h2><p>Tests passed, of those that ran.</p>")
+        history = [
+            [escape(_moment(build.started_at)), *(_share(build, name) for name in DIMENSIONS)] for build in builds
+        ]
+        parts.append(_stack(["build", *DIMENSIONS], history, numbers_from=1))
+    else:
+        parts.append("<p>No build has recorded its tests yet: <code>make run</code> builds and tests.</p>")
+    contracts = []
+    for source in sorted(project.manifest["sources"].values(), key=lambda source: str(source["name"])):
+        meta, oldest = source["config"].get("meta", {}), (source["freshness"] or {}).get("error_after") or {}
+        contracts.append(
+            [
+                _table_link(project.tables[source["unique_id"]]),
+                *(escape(str(meta.get(key, ""))) for key in ("owner", "sensitivity")),
+            ]
+            + [f"{oldest.get('count', '')} {oldest.get('period', '')}s", escape(str(meta.get("on_breach", "")))]
+        )
+    parts.append(
+        "<h2>Contracts of the sources</h2><p>What a source promises. <b>stop</b>: a failing test ends the build, what reads the table is not built, "
+        "and the marts keep their last good rows; <b>warn</b>: it is reported and the build goes on. Older than this, <code>make freshness</code> fails.</p>"
+        + _stack(["table", "owner", "sensitivity", "oldest landing", "on breach"], contracts)
+    )
+    return "".join(parts)
+
+
+def _share(build: Build, dimension: str) -> str:
+    score = build.scores.get(dimension)
+    if score is None:
+        return "–"
+    text = f"{score.passed:,} of {score.passed + score.warned + score.failed:,}"
+    return f"<b>{text}</b>" if score.failed else text
 
 
 def _landing(landing: Landing | None) -> str:

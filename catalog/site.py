@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from catalog import landing, pages, project
+from catalog import landing, pages, project, quality
 
 SITE = Path("docs/site")
 
 
 def write(target: Path, folder: Path = SITE) -> Path:
-    """Write all pages from dbt's ``target`` folder and the warehouse's record of landings; returns the start page.
+    """Write all pages from dbt's ``target`` folder and the warehouse's records; returns the start page.
 
     Raises:
         LineageError: a model's columns cannot be traced. The site stays as it was.
@@ -17,8 +17,10 @@ def write(target: Path, folder: Path = SITE) -> Path:
     content = project.load(target)
     schemas = {source["schema"] for source in content.manifest["sources"].values()}
     last_landing = next((found for schema in sorted(schemas) if (found := landing.last_landing(schema))), None)
+    marts = next(node["schema"] for node in content.manifest["nodes"].values() if node["schema"].endswith("marts"))
+    builds = quality.builds(f"{marts.removesuffix('marts')}quality")
     dbt_page = (target / "static_index.html").read_bytes()
     folder.mkdir(parents=True, exist_ok=True)
-    pages.write(content, last_landing, folder)
+    pages.write(content, last_landing, builds, folder)
     (folder / "dbt.html").write_bytes(dbt_page)
     return folder / "index.html"

@@ -11,13 +11,10 @@ from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
+from ingestion.environment import SettingsError, is_local, secret, warehouse_tls
 from ingestion.names import fit, snake_case
 
-_LOCAL = ("127.0.0.1", "localhost", "::1")
-
-
-class SettingsError(Exception):
-    """A setting is missing or cannot be used. Nothing was read, nothing published."""
+__all__ = ["Settings", "SettingsError", "from_environment", "words"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,9 +126,7 @@ def from_environment(environment: Mapping[str, str] = os.environ, **options: Any
         "password": read.secret("PGPASSWORD"),
         "dbname": read.required("PGDATABASE"),
     }
-    if postgres["host"] not in _LOCAL and not postgres["host"].startswith("/"):
-        postgres["sslmode"] = read.text("PGSSLMODE") or "verify-full"
-        postgres["sslrootcert"] = read.text("PGSSLROOTCERT") or "system"
+    postgres |= {name.removeprefix("PG").lower(): value for name, value in warehouse_tls(environment).items()}
     values: dict[str, Any] = {
         "include": read.words("INGEST_TABLES") or ("*",),
         "exclude": read.words("INGEST_EXCLUDE_TABLES"),
@@ -191,19 +186,12 @@ class _Reader:
         return int(text or default)
 
     def secret(self, name: str) -> str:
-        file = self.text(f"{name}_FILE")
-        if not file:
-            return self.environment.get(name, "")
-        try:
-            return Path(file).read_text(encoding="utf-8").rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "it is not text"
-            raise SettingsError(f"{name}_FILE={file}: {reason}.") from None
+        return secret(self.environment, name)
 
 
 def _tls(host: str, read: _Reader) -> ssl.SSLContext | None:
     """Verified TLS, unless MySQL is on this machine or ``MYSQL_SSL_MODE=disabled`` says otherwise."""
-    mode = read.text("MYSQL_SSL_MODE") or ("disabled" if host in _LOCAL else "verify")
+    mode = read.text("MYSQL_SSL_MODE") or ("disabled" if is_local(host) else "verify")
     if mode not in ("disabled", "verify"):
         raise SettingsError("MYSQL_SSL_MODE is either verify or disabled.")
     if mode == "disabled":

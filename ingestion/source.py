@@ -275,12 +275,15 @@ def _explain(error: Exception, settings: Settings) -> str:
     """MySQL's error in words without any value of a row, and what to do about it."""
     code = error.args[0] if error.args and isinstance(error.args[0], int) else None
     user = settings.mysql["user"]
+    if "certificate" in str(error).lower():
+        return "its certificate could not be verified. Check MYSQL_SSL_CA and the host name. No password was sent."
     known = {
         ER.ACCESS_DENIED_ERROR: f"the login of user '{user}' is refused. Check MYSQL_USER and MYSQL_PASSWORD.",
         ER.DBACCESS_DENIED_ERROR: f"user '{user}' may not read database '{settings.database}'. Grant it SELECT.",
         ER.BAD_DB_ERROR: f"there is no database '{settings.database}'. Check MYSQL_DATABASE.",
         ER.TABLEACCESS_DENIED_ERROR: f"user '{user}' may not read it. Grant it SELECT.",
         ER.TABLE_DEF_CHANGED: "its definition changed after the snapshot was taken. Run again.",
+        2026: "it offers no TLS, and MYSQL_SSL_MODE asks for it. No password was sent.",
         2003: "it cannot be reached. Check MYSQL_HOST and MYSQL_PORT, and that the server is up.",
         ER.LOCK_WAIT_TIMEOUT: "another session holds a lock on it and did not let go within a minute.",
         1969: "it took longer than INGEST_STATEMENT_TIMEOUT_SECONDS.",
@@ -290,6 +293,4 @@ def _explain(error: Exception, settings: Settings) -> str:
         return known[code]
     if isinstance(error, RuntimeError):  # a package for the server's way of logging in is missing
         return str(error)
-    if "certificate" in str(error).lower():
-        return "its certificate could not be verified. Check MYSQL_SSL_CA and the host name."
     return f"MySQL error {code}." if code else f"{type(error).__name__}."

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import datetime
 import hashlib
+import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -632,8 +633,8 @@ def explain(error: psycopg2.Error, settings: Settings) -> str:
         reason = f"the login of user '{user}' is refused. Check PGUSER and PGPASSWORD."
     elif not error.pgcode and "does not exist" in message:
         reason = f"there is no database '{database}' or user '{user}'. Check PGDATABASE and PGUSER."
-    elif not error.pgcode and ("certificate" in message or "SSL" in message) and "closed" not in message:
-        reason = "no verified TLS connection. Check PGSSLMODE, PGSSLROOTCERT and the host name."
+    elif not error.pgcode and re.search("certificate|sslmode|support SSL", message):
+        reason = "no verified TLS connection. Check PGSSLMODE, PGSSLROOTCERT and the host name. No password was sent."
     elif error.pgcode == "53100" or "File too large" in message or "No space left" in message:
         reason = "its disk is full. Nothing was published; free space and run again."
     elif error.pgcode == "55P03":

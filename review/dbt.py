@@ -102,6 +102,7 @@ def _start(project: Path, folder: Path, prefix: str) -> None:
     os.environ |= {
         "DBT_SCHEMA_PREFIX": prefix,
         "DBT_TEST_INCREMENTAL": "true",
+        "DBT_RECORD_QUALITY": "false",
         "DBT_PROFILES_DIR": str(project / "profiles"),
     }
     os.chdir(project)

@@ -17,6 +17,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from ingestion.environment import SettingsError, complete
+
 PROJECT = Path(__file__).resolve().parent.parent
 SANDBOX = Path(os.environ.get("SANDBOX_FOLDER") or PROJECT / ".sandbox").resolve()
 ENV_FILE = SANDBOX / "env"
@@ -145,8 +147,15 @@ def given() -> dict[str, str]:
 
 
 def environment() -> dict[str, str]:
-    """The settings in force. A server that the outside names is taken whole from there."""
-    settings = given()
+    """The settings in force, secrets read from their files. A server that the outside names is taken whole from there.
+
+    Raises:
+        SandboxError: a file cannot be read.
+    """
+    try:
+        settings = complete(given())
+    except SettingsError as error:
+        raise SandboxError(str(error)) from None
     named = tuple(prefix for prefix, host in (("MYSQL_", "MYSQL_HOST"), ("PG", "PGHOST")) if settings.get(host))
     own = {key: value for key, value in _read_env(ENV_FILE).items() if not key.startswith(named)}
     return own | settings | {key: value for key, value in own.items() if key.startswith(("MYSQL_", "PG"))}

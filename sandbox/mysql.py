@@ -54,7 +54,7 @@ def start() -> dict[str, str]:
     if not running(state):
         state = state | {"port": home.free_port(state["port"])}
         home.update_state(mysql=state)
-        _launch(folder, state)
+        launch(folder, state)
     return {
         "MYSQL_HOST": "127.0.0.1",
         "MYSQL_PORT": str(state["port"]),
@@ -130,7 +130,8 @@ def _create() -> dict[str, Any]:
     return state
 
 
-def _launch(folder: Path, state: dict[str, Any]) -> None:
+def launch(folder: Path, state: dict[str, Any], *options: str) -> None:
+    """Start the server, with ``options`` more than it always has, and wait until it answers."""
     server = _server()
     command = [
         server,
@@ -157,6 +158,7 @@ def _launch(folder: Path, state: dict[str, Any]) -> None:
         "--max-binlog-size=256M",
         "--expire-logs-days=1" if _is_mariadb(server) else "--binlog-expire-logs-seconds=86400",
     ]
+    command += options
     log = folder / "server.log"
     with log.open("ab") as output:
         process = subprocess.Popen(command, cwd=folder, stdout=output, stderr=output, **home.as_server_account())

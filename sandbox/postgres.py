@@ -25,7 +25,9 @@ _SETTINGS = {
     "jit": "off",
     "random_page_cost": "1.1",
     "timezone": "UTC",
-    "log_min_error_statement": "panic",  # statements carry row contents
+    # Statements and error messages carry row contents; whoever sent the statement is told.
+    "log_min_messages": "log",
+    "log_min_error_statement": "panic",
     "log_error_verbosity": "terse",
 }
 

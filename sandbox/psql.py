@@ -1,10 +1,17 @@
-"""``psql`` on the warehouse that the environment names, with the binary the project brings."""
+"""``psql`` on the warehouse that the environment names: the project's own, which knows no TLS, or this machine's."""
 
 import os
+import shutil
 import sys
 
+from ingestion.environment import is_local
 from sandbox import postgres
 
 if __name__ == "__main__":
-    psql = postgres.binaries() / "psql"
-    os.execv(psql, [str(psql), *sys.argv[1:]])  # noqa: S606
+    own = str(postgres.binaries() / "psql")
+    psql = own if is_local(os.environ.get("PGHOST", "")) else shutil.which("psql")
+    if psql is None:
+        sys.exit(
+            "error: a warehouse elsewhere needs a psql that knows TLS: on Debian, apt-get install postgresql-client."
+        )
+    os.execv(psql, [psql, *sys.argv[1:]])  # noqa: S606

@@ -4,8 +4,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pymysql
 import pytest
 
+from ingestion.settings import from_environment
 from ingestion.warehouse import Warehouse
 from tests.conftest import Lane, report_of
 
@@ -88,6 +90,18 @@ def test_one_table_that_fails_is_1_and_the_others_land(shop: Lane, tmp_path: Pat
     assert shop.warehouse("select id from {raw}.items order by 1") == [(1,), (2,)]
 
 
+@pytest.mark.parametrize(
+    "statement", ["insert into items values (9, 'z')", "drop table items", "create table x (y int)"]
+)
+def test_the_landings_own_user_can_only_read(shop: Lane, statement: str) -> None:
+    connection = pymysql.connect(**from_environment(shop.environment).mysql)
+    with connection.cursor() as cursor:
+        assert cursor.execute("select id from items") == 2
+        with pytest.raises(pymysql.OperationalError, match="command denied"):
+            cursor.execute(statement)
+    connection.close()
+
+
 def test_strict_refuses_what_the_warehouse_cannot_hold(shop: Lane) -> None:
     shop.execute("set sql_mode = ''", "insert into dates values (3, '0000-00-00')")
     result = shop.cli("--strict")
@@ -137,7 +151,7 @@ def test_dlt_hears_of_nothing_else_and_leaves_nothing(shop: Lane, tmp_path: Path
         environment={
             "LOAD__WORKERS": "nonsense",
             "RUNTIME__LOG_LEVEL": "DEBUG",
-            "DESTINATION__POSTGRES__CREDENTIALS": "postgresql://wrong:wrong@127.0.0.1:1/wrong",
+            "DESTINATION__POSTGRES__CREDENTIALS": "postgresql://wrong:wrong@127.0.0.1:1/wrong",  # pragma: allowlist secret
             "DLT_DATA_DIR": str(tmp_path / "dlt"),
             "INGEST_WORK_FOLDER": str(tmp_path / "work"),
         }

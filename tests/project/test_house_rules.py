@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.conftest import PROJECT
 
@@ -37,6 +38,8 @@ WITHOUT_A_KEY = {
 }
 PII_CLASSES = (False, "direct", "quasi", "free_text")
 MASKS = ("initial", "last_digits", "hash")
+SENSITIVITIES = ("personal", "confidential", "internal")
+DIMENSIONS = ("accuracy", "completeness", "uniqueness", "timeliness", "validity")
 KEY_TESTS = ("unique", "unique_combination")
 
 
@@ -179,7 +182,41 @@ def personal_data_is_classified_in_known_words(manifest: Manifest) -> Iterator[s
                 yield f"{node['name']}.{column['name']}: only personal data of marts is masked"
 
 
+def every_source_is_under_contract(manifest: Manifest) -> Iterator[str]:
+    """Owner, sensitivity, freshness and what a breach does; what they say agrees with the columns and the tests."""
+    owners = {group["owner"]["name"] for group in manifest["groups"].values()}
+    for table in manifest["sources"].values():
+        meta = table["config"].get("meta", {})
+        if meta.get("owner") not in owners:
+            yield f"{table['name']}: its owner is no team of models/groups.yml"
+        if meta.get("sensitivity") not in SENSITIVITIES:
+            yield f"{table['name']}: its sensitivity is none of {', '.join(SENSITIVITIES)}"
+        has_persons = any(column["config"].get("meta", {}).get("pii") for column in table["columns"].values())
+        if has_persons != (meta.get("sensitivity") == "personal"):
+            yield f"{table['name']}: {meta.get('sensitivity')}, and its columns are {'' if has_persons else 'not '}personal"
+        if not (table["freshness"] or {}).get("error_after", {}).get("count"):
+            yield f"{table['name']}: nothing says how old it may be"
+        if meta.get("on_breach") not in ("stop", "warn"):
+            yield f"{table['name']}: nothing says what a breach does"
+        readers = [uid for uid in manifest["child_map"][table["unique_id"]] if meta.get("on_breach") == "stop"]
+        for test in nodes(manifest, "test"):
+            if test.get("attached_node") in readers and test["config"]["severity"].lower() != "error":
+                yield f"{table['name']}: a breach stops the build, and {test['name']} only warns"
+
+
+def every_test_has_a_dimension(manifest: Manifest) -> Iterator[str]:
+    """By itself or by its kind: what it says something about is recorded with each build (macros/quality.sql)."""
+    project = yaml.safe_load((PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))
+    of_kinds: dict[str, str] = project["vars"]["quality_dimensions"]
+    for test in nodes(manifest, "test"):
+        kind = (test.get("test_metadata") or {}).get("name", "")
+        if (test["config"].get("meta", {}).get("dimension") or of_kinds.get(kind)) not in DIMENSIONS:
+            yield f"{test['name']}: none of {', '.join(DIMENSIONS)}; see tests/singular/dimensions.yml"
+
+
 RULES: tuple[Rule, ...] = (
+    every_source_is_under_contract,
+    every_test_has_a_dimension,
     name_says_the_layer,
     only_reads_layers_before_its_own,
     description_opens_with_the_grain,
@@ -263,6 +300,42 @@ def test_a_breach_is_seen(rule: Rule, node: str, path: tuple[str, ...], value: A
         place = place[step]
     place[path[-1]] = value
     assert any(broken["nodes"][node]["name"] in breach or path[1] in breach for breach in rule(broken))
+
+
+SOURCE = "source.classicmodels.classicmodels.customers"
+CONTRACT_BREACHES: tuple[tuple[tuple[str, ...], Any], ...] = (
+    (("config", "meta", "owner"), "Somebody"),
+    (("config", "meta", "sensitivity"), "secret"),
+    (("config", "meta", "sensitivity"), "internal"),
+    (("config", "meta", "on_breach"), None),
+    (("freshness",), None),
+    (("columns",), {}),
+)
+
+
+@pytest.mark.parametrize(("path", "value"), CONTRACT_BREACHES)
+def test_a_broken_contract_of_a_source_is_seen(path: tuple[str, ...], value: Any, manifest: Manifest) -> None:
+    broken = copy.deepcopy(manifest)
+    place = broken["sources"][SOURCE]
+    for step in path[:-1]:
+        place = place[step]
+    place[path[-1]] = value
+    assert {breach.split(":")[0] for breach in every_source_is_under_contract(broken)} == {"customers"}
+
+
+@pytest.mark.parametrize("kind", ["generic", "singular"])
+def test_what_a_test_lacks_is_seen(kind: str, manifest: Manifest) -> None:
+    """A dimension, and the severity that its source's contract asks for."""
+    broken = copy.deepcopy(manifest)
+    tests = [test for test in nodes(broken, "test") if bool(test.get("test_metadata")) == (kind == "generic")]
+    staging = "model.classicmodels.stg_classicmodels__customers"
+    test = next(test for test in tests if test.get("attached_node") == staging or kind == "singular")
+    if kind == "generic":
+        test["test_metadata"]["name"] = "unheard_of"
+        test["config"]["severity"] = "warn"
+        assert {breach.split(":")[0] for breach in every_source_is_under_contract(broken)} == {"customers"}
+    test["config"]["meta"] = {}
+    assert [breach.split(":")[0] for breach in every_test_has_a_dimension(broken)] == [test["name"]]
 
 
 def test_a_missing_key_test_is_seen(manifest: Manifest) -> None:

@@ -1,0 +1,67 @@
+"""How good the data were at each build, by dimension, as macros/quality.sql recorded it in the warehouse."""
+
+import dataclasses
+import datetime
+
+import psycopg2
+from psycopg2 import sql
+
+DIMENSIONS = {
+    "accuracy": "the numbers are the source's, and agree with each other",
+    "completeness": "nothing is missing",
+    "uniqueness": "nothing is there twice",
+    "timeliness": "as new as the last landing, and every day has its version",
+    "validity": "values are of the range or list they belong to, keys are found",
+}
+
+
+@dataclasses.dataclass
+class Score:
+    """The tests of one dimension in one build."""
+
+    passed: int
+    warned: int
+    failed: int
+    rows_failing: int
+    failing: list[str]
+    """The tests that did not pass."""
+
+
+@dataclasses.dataclass
+class Build:
+    invocation_id: str
+    started_at: datetime.datetime
+    scores: dict[str, Score]
+
+
+def builds(schema: str, limit: int = 20) -> list[Build]:
+    """The last builds that tested something, the latest first; none where nothing was recorded."""
+    table = sql.Identifier(schema, "test_results")
+    connection = psycopg2.connect("", connect_timeout=10)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("select to_regclass(%s)", (table.as_string(connection),))
+            if cursor.fetchone() == (None,):
+                return []
+            statement = """
+                select invocation_id, started_at, dimension,
+                    sum(case when status = 'pass' then 1 else 0 end),
+                    sum(case when status = 'warn' then 1 else 0 end),
+                    sum(case when status not in ('pass', 'warn') then 1 else 0 end),
+                    coalesce(sum(rows_failing), 0),
+                    array_remove(array_agg(case when status <> 'pass' then test_name end order by test_name), null)
+                from {table}
+                where invocation_id in (
+                    select invocation_id from {table} group by invocation_id order by max(started_at) desc limit %s
+                )
+                group by invocation_id, started_at, dimension
+                order by started_at desc, invocation_id, dimension
+            """
+            cursor.execute(sql.SQL(statement).format(table=table), (limit,))
+            found: dict[str, Build] = {}
+            for invocation_id, started_at, dimension, passed, warned, failed, rows, failing in cursor.fetchall():
+                build = found.setdefault(invocation_id, Build(invocation_id, started_at, {}))
+                build.scores[dimension] = Score(passed, warned, failed, int(rows), failing)
+            return list(found.values())
+    finally:
+        connection.close()

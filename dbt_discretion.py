@@ -1,0 +1,75 @@
+"""Of what a database says when a statement fails, no value of a row gets into dbt's output, logs and artifacts.
+
+dbt loads every module on Python's path whose name begins with ``dbt_`` as a plugin; ``make setup`` puts this folder on
+the path of .venv, so that dbt started by hand has it too. What went wrong, where, and the SQLSTATE stay; the database
+itself tells the rest to whoever may ask it.
+"""
+
+import contextlib
+import re
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from dbt.plugins.manager import dbtPlugin
+
+
+def without_values(message: str, code: str) -> str:
+    """The message's first part; of an error about data (SQLSTATE 22, 23, and ``raise``) without what it quotes."""
+    kept = re.split(r"\n(?:DETAIL|CONTEXT|HINT|LINE \d+|QUERY|WHERE):", message.strip())[0]
+    if code[:2] in ("22", "23", "P0"):
+        kept = re.sub(r'".*"', '"..."', kept, flags=re.DOTALL) if code[:2] != "23" else kept
+        kept = kept.splitlines()[0]
+    elif place := re.search(r"\nLINE \d+:.*", message):  # of the statement, which holds no row
+        kept += place[0]
+    return f"{kept}\nSQLSTATE {code}" if code else kept
+
+
+def discreet_postgres(manager: Any) -> Any:
+    import psycopg2
+
+    class Discreet(manager):  # type: ignore[misc]
+        @contextlib.contextmanager
+        def exception_handler(self, sql: str) -> Iterator[None]:
+            with super().exception_handler(sql):
+                try:
+                    yield
+                except psycopg2.DatabaseError as error:
+                    raise type(error)(without_values(str(error), error.pgcode or "")) from None
+
+    return Discreet
+
+
+def discreet_redshift(manager: Any) -> Any:
+    from redshift_connector.error import Error
+
+    class Discreet(manager):  # type: ignore[misc]
+        @contextlib.contextmanager
+        def exception_handler(self, sql: str) -> Iterator[None]:
+            with super().exception_handler(sql):
+                try:
+                    yield
+                except Error as error:
+                    told = error.args[0] if error.args else ""
+                    if not isinstance(told, dict):
+                        raise
+                    message = without_values(str(told.get("M", "")), str(told.get("C", "")))
+                    raise type(error)({"S": told.get("S"), "C": told.get("C"), "M": message}) from None
+
+    return Discreet
+
+
+class Discretion(dbtPlugin):
+    def initialize(self) -> None:
+        """Put the discreet connections in the place of those of the adapters in use."""
+        for module, adapter, discreet in (
+            ("dbt.adapters.postgres", "PostgresAdapter", discreet_postgres),
+            ("dbt.adapters.redshift", "RedshiftAdapter", discreet_redshift),
+        ):
+            if module in sys.modules:
+                found = getattr(sys.modules[module], adapter)
+                if found.ConnectionManager.__name__ != "Discreet":
+                    found.ConnectionManager = discreet(found.ConnectionManager)
+
+
+plugins = [Discretion]

@@ -1,0 +1,64 @@
+"""What every program that connects asks of its environment: secrets that may be in files, and TLS that is verified."""
+
+import os
+import re
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
+
+SECRET = re.compile(r"(?:MYSQL|PG|REDSHIFT|INGEST|DBT|ROLE|MASKING|ERASURE)[A-Z_]*(?:PASSWORD|KEY)")
+"""The project's passwords and keys. Each may be given as ``<name>_FILE`` instead: the path of a file that holds it."""
+_LOCAL = ("127.0.0.1", "localhost", "::1")
+
+
+class SettingsError(Exception):
+    """A setting is missing or cannot be used. Nothing was read, nothing published."""
+
+
+def is_local(host: str) -> bool:
+    """Whether the name means this machine whatever a name server says; a path is that of a socket."""
+    return host in _LOCAL or host.startswith("/")
+
+
+def secret(environment: Mapping[str, str], name: str) -> str:
+    """The secret's text; a file, where one is named, goes first.
+
+    Raises:
+        SettingsError: the file cannot be read. Names the variable and the path, never the content.
+    """
+    file = environment.get(f"{name}_FILE", "").strip()
+    if not file:
+        return environment.get(name, "")
+    try:
+        return Path(file).read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not text"
+        raise SettingsError(f"{name}_FILE={file}: {reason}.") from None
+
+
+def warehouse_tls(environment: Mapping[str, str]) -> dict[str, str]:
+    """libpq's ``PGSSLMODE`` and ``PGSSLROOTCERT``: verified in full unless the host is this machine.
+
+    The authorities are those this machine trusts, by path: libpq's own word for them, ``system``, means a folder of
+    whoever compiled the driver's wheel.
+    """
+    host = environment.get("PGHOST", "").strip()
+    if not host or is_local(host):
+        return {}
+    mode = environment.get("PGSSLMODE", "").strip() or "verify-full"
+    authority = environment.get("PGSSLROOTCERT", "").strip()
+    if not authority and mode.startswith("verify"):
+        authority = ssl.get_default_verify_paths().cafile or "system"
+    return {"PGSSLMODE": mode} | ({"PGSSLROOTCERT": authority} if authority else {})
+
+
+def complete(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The environment with every secret in place of its file and the warehouse's TLS spelled out, for dbt and psql.
+
+    Raises:
+        SettingsError: a file cannot be read.
+    """
+    files = [name for name in environment if name.endswith("_FILE") and SECRET.fullmatch(name.removesuffix("_FILE"))]
+    secrets = {name.removesuffix("_FILE"): secret(environment, name.removesuffix("_FILE")) for name in files}
+    kept = {name: value for name, value in environment.items() if name not in files}
+    return kept | secrets | warehouse_tls(environment)
