@@ -5,6 +5,7 @@ SCALE ?= 1
 SEED ?= 1
 DAYS ?= 1
 BASE ?= main
+ROLE ?=
 TARGET ?= local
 BIN := .venv/bin
 SANDBOX := $(BIN)/python -m sandbox
@@ -35,8 +36,10 @@ down: setup ## stop them
 	@$(SANDBOX) down
 trade: setup ## play days of trade on the sandbox's source; DAYS=3 SEED=7
 	@$(SANDBOX) trade --days $(DAYS) --seed $(SEED)
-psql: setup ## a shell on the warehouse
-	@$(WITH_SERVERS) $(BIN)/python -m sandbox.psql
+psql: setup ## a shell on the warehouse; ROLE=analyst sees what that role sees
+	@ROLE=$(ROLE) $(WITH_SERVERS) $(BIN)/python -m sandbox.psql
+roles: setup ## make the warehouse's roles: who may land, build, read what
+	@$(SANDBOX) roles
 run: setup ## land, then dbt build: what a scheduler calls
 	@$(WITH_SERVERS) $(BIN)/python -m ingestion
 	@$(WITH_SERVERS) $(BIN)/dbt build
@@ -75,4 +78,4 @@ clean: ## remove everything the project made
 	@rm -rf .venv .sandbox target logs docs/site reports .pytest_cache .mypy_cache .ruff_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo up down trade psql run docs lint lint-changed review test test-hazards test-faults test-review test-sequences test-mutations bench bench-build clean
+.PHONY: help setup demo up down trade psql roles run docs lint lint-changed review test test-hazards test-faults test-review test-sequences test-mutations bench bench-build clean

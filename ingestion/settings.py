@@ -100,7 +100,8 @@ class Settings:
 def from_environment(environment: Mapping[str, str] = os.environ, **options: Any) -> Settings:
     """Read ``MYSQL_*``, libpq's ``PG*`` and ``INGEST_*``; ``options`` from the command line go first.
 
-    A secret may be in a file instead: ``MYSQL_PASSWORD_FILE``, ``PGPASSWORD_FILE``, ``INGEST_HASH_KEY_FILE``.
+    The landing logs in to the warehouse as ``INGEST_USER`` where that is set, else as ``PGUSER``. A secret may be in a
+    file instead: ``MYSQL_PASSWORD_FILE``, ``PGPASSWORD_FILE``, ``INGEST_PASSWORD_FILE``, ``INGEST_HASH_KEY_FILE``.
 
     Raises:
         SettingsError: names the variable.
@@ -115,11 +116,12 @@ def from_environment(environment: Mapping[str, str] = os.environ, **options: Any
         "database": read.required("MYSQL_DATABASE"),
         "ssl": _tls(host, read),
     }
+    own_user = read.text("INGEST_USER")
     postgres = {
         "host": read.required("PGHOST"),
         "port": str(read.integer("PGPORT", 5432)),
-        "user": read.required("PGUSER"),
-        "password": read.secret("PGPASSWORD"),
+        "user": own_user or read.required("PGUSER"),
+        "password": read.secret("INGEST_PASSWORD" if own_user else "PGPASSWORD"),
         "dbname": read.required("PGDATABASE"),
     }
     if postgres["host"] not in _LOCAL and not postgres["host"].startswith("/"):
@@ -183,14 +185,19 @@ class _Reader:
         return int(text or default)
 
     def secret(self, name: str) -> str:
-        file = self.text(f"{name}_FILE")
-        if not file:
-            return self.environment.get(name, "")
-        try:
-            return Path(file).read_text(encoding="utf-8").rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "it is not text"
-            raise SettingsError(f"{name}_FILE={file}: {reason}.") from None
+        return secret(self.environment, name)
+
+
+def secret(environment: Mapping[str, str], name: str) -> str:
+    """The value of ``name``, or what is in the file that ``<name>_FILE`` names."""
+    file = environment.get(f"{name}_FILE", "").strip()
+    if not file:
+        return environment.get(name, "")
+    try:
+        return Path(file).read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not text"
+        raise SettingsError(f"{name}_FILE={file}: {reason}.") from None
 
 
 def _tls(host: str, read: _Reader) -> ssl.SSLContext | None:
