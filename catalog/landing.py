@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+import os
 from typing import Any
 
 import psycopg2
@@ -23,7 +24,9 @@ class Landing:
 def last_landing(schema: str) -> Landing | None:
     """The last landing that was published into ``schema`` of the warehouse; None when there is none."""
     records = '"' + schema.replace('"', '""') + '"._landing'
-    connection = psycopg2.connect("", connect_timeout=10)
+    user = os.environ.get("DBT_USER") or None  # as dbt logs in; without, libpq's own PGUSER
+    password = os.environ.get("DBT_PASSWORD") if user else None
+    connection = psycopg2.connect("", user=user, password=password, connect_timeout=10)
     try:
         with connection.cursor() as cursor:
             cursor.execute("set time zone 'UTC'")

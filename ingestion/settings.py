@@ -103,7 +103,8 @@ class Settings:
 def from_environment(environment: Mapping[str, str] = os.environ, **options: Any) -> Settings:
     """Read ``MYSQL_*``, libpq's ``PG*`` and ``INGEST_*``; ``options`` from the command line go first.
 
-    A secret may be in a file instead: ``MYSQL_PASSWORD_FILE``, ``PGPASSWORD_FILE``, ``INGEST_HASH_KEY_FILE``,
+    The landing logs in to the warehouse as ``INGEST_USER`` where that is set, else as ``PGUSER``. A secret may be in a
+    file instead: ``MYSQL_PASSWORD_FILE``, ``PGPASSWORD_FILE``, ``INGEST_PASSWORD_FILE``, ``INGEST_HASH_KEY_FILE``,
     ``ERASURE_KEY_FILE``.
 
     Raises:
@@ -119,11 +120,12 @@ def from_environment(environment: Mapping[str, str] = os.environ, **options: Any
         "database": read.required("MYSQL_DATABASE"),
         "ssl": _tls(host, read),
     }
+    own_user = read.text("INGEST_USER")
     postgres = {
         "host": read.required("PGHOST"),
         "port": str(read.integer("PGPORT", 5432)),
-        "user": read.required("PGUSER"),
-        "password": read.secret("PGPASSWORD"),
+        "user": own_user or read.required("PGUSER"),
+        "password": read.secret("INGEST_PASSWORD" if own_user else "PGPASSWORD"),
         "dbname": read.required("PGDATABASE"),
     }
     postgres |= {name.removeprefix("PG").lower(): value for name, value in warehouse_tls(environment).items()}

@@ -306,9 +306,10 @@ class Warehouse:
             for grantee, privilege in grants:
                 self._execute(f"grant {privilege} on {self._raw(table)} to {grantee}")
             return change
-        self._alter(table, verdict)
+        remade = self._alter(table, verdict)
         self._write_exceptions(table, loaded_at, partial)
-        return self._apply_changes(table, run_id, loaded_at, partial)
+        change = self._apply_changes(table, run_id, loaded_at, partial)
+        return dataclasses.replace(change, note=f"dropped, dbt build makes them again: {remade}") if remade else change
 
     def exceptions(self, table: Table) -> int:
         """How many values of the raw table are NULL because they could not be held."""
@@ -412,25 +413,43 @@ class Warehouse:
         self._execute(f"drop table if exists {self._raw(table)} cascade")
         return views
 
-    def _alter(self, table: Table, verdict: Verdict) -> None:
+    def _alter(self, table: Table, verdict: Verdict) -> str:
+        """Add and widen columns; returns the views that this dropped."""
         columns = {column.name: column for column in table.columns}
         steps = [f"add column {quote(name)} {columns[name].policy.raw_type}" for name in verdict.added]
         if verdict.widened:
             views = self._dependent_views(table)
-            for name, *_ in reversed(views):
-                self._execute(f"drop view {name}")
+            foreign = not all(is_ours for *_, is_ours in views)
+            if foreign:  # another role's can be dropped with their table, and made again by that role only
+                self._replace_by_copy(table)
+            else:
+                for name, *_ in reversed(views):
+                    self._execute(f"drop view {name}")
             steps += [f"alter column {quote(name)} type {columns[name].policy.raw_type}" for name in verdict.widened]
             self._execute(f"alter table {self._raw(table)} {', '.join(steps)}")
-            for name, definition, owner, grants in views:
+            if foreign:
+                return ", ".join(name for name, *_ in views)
+            for name, definition, owner, grants, _ in views:
                 self._execute(f"create view {name} as {definition}")
                 for grantee, privilege in grants or []:
                     self._execute(f"grant {privilege} on {name} to {grantee}")
                 self._execute(f"alter view {name} owner to {owner}")
         elif steps:
             self._execute(f"alter table {self._raw(table)} {', '.join(steps)}")
+        return ""
+
+    def _replace_by_copy(self, table: Table) -> None:
+        """The same rows and grants, without the views."""
+        raw, copy, grants = self._raw(table), f"{self.raw}._landing_copy", self._grants(table)
+        self._execute(f"create table {copy} (like {raw} including all)")
+        self._execute(f"insert into {copy} select * from {raw}")
+        self._execute(f"drop table {raw} cascade")
+        self._execute(f"alter table {copy} rename to {quote(table.name)}")
+        for grantee, privilege in grants:
+            self._execute(f"grant {privilege} on {raw} to {grantee}")
 
     def _dependent_views(self, table: Table) -> list[tuple[Any, ...]]:
-        """Views that read the raw table, each after those it reads: name, definition, owner, grants."""
+        """Views that read the raw table, each after those it reads: name, definition, owner, grants, whether ours."""
         return self._rows(
             """
             with recursive dependents(oid, depth) as (
@@ -448,7 +467,8 @@ class Warehouse:
                 (select array_agg(array[
                     case when a.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(a.grantee)) end,
                     a.privilege_type])
-                 from aclexplode(c.relacl) a where a.grantee <> c.relowner)
+                 from aclexplode(c.relacl) a where a.grantee <> c.relowner),
+                pg_has_role(c.relowner, 'usage')
             from (select oid, max(depth) as depth from dependents where depth > 0 group by oid) found
             join pg_class c on c.oid = found.oid and c.relkind = 'v'
             order by found.depth
@@ -630,7 +650,9 @@ def explain(error: psycopg2.Error, settings: Settings) -> str:
     message = str(error)
     user, database = settings.postgres["user"], settings.postgres["dbname"]
     if "password authentication failed" in message or "no password supplied" in message:
-        reason = f"the login of user '{user}' is refused. Check PGUSER and PGPASSWORD."
+        reason = (
+            f"the login of user '{user}' is refused. Check PGUSER and PGPASSWORD (or INGEST_USER, INGEST_PASSWORD)."
+        )
     elif not error.pgcode and "does not exist" in message:
         reason = f"there is no database '{database}' or user '{user}'. Check PGDATABASE and PGUSER."
     elif not error.pgcode and re.search("certificate|sslmode|support SSL", message):

@@ -4,6 +4,7 @@ import argparse
 import datetime
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -71,6 +72,16 @@ def play(days: int, seed: int, first: datetime.date | None) -> None:
                     print(f"{day} {table:<14} {done}")
 
 
+def roles() -> int:
+    """Make the roles in the warehouse that PGHOST names, else in the sandbox's own; returns the exit code."""
+    settings = up()
+    if home.given().get("PGHOST"):
+        return subprocess.run([sys.executable, "-m", "access"], cwd=home.PROJECT, env=settings, check=False).returncode
+    postgres.make_roles()
+    print("The sandbox's roles are as access/roles.py says; make psql ROLE=analyst logs in as one.")
+    return 0
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
@@ -88,6 +99,7 @@ def main(arguments: list[str] | None = None) -> int:
         )
         loader.add_argument("--seed", type=int, default=1, help="same seed, same data")
     commands.add_parser("docs", help="write the docs site")
+    commands.add_parser("roles", help="make the warehouse's roles")
     trader = commands.add_parser("trade", help="play days of trade on the private source")
     trader.add_argument("--days", type=int, default=1)
     trader.add_argument("--seed", type=int, default=1)
@@ -112,6 +124,8 @@ def main(arguments: list[str] | None = None) -> int:
         return demo.run(lambda: load(options.dump, options.scale, options.seed), home.environment)
     elif options.command == "docs":
         return demo.docs(up())
+    elif options.command == "roles":
+        return roles()
     elif options.command == "trade":
         play(options.days, options.seed, options.first)
     else:

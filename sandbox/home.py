@@ -158,7 +158,8 @@ def environment() -> dict[str, str]:
         raise SandboxError(str(error)) from None
     named = tuple(prefix for prefix, host in (("MYSQL_", "MYSQL_HOST"), ("PG", "PGHOST")) if settings.get(host))
     own = {key: value for key, value in _read_env(ENV_FILE).items() if not key.startswith(named)}
-    return own | settings | {key: value for key, value in own.items() if key.startswith(("MYSQL_", "PG"))}
+    logins = ("MYSQL_", "PG", "INGEST_USER", "INGEST_PASSWORD", "DBT_USER", "DBT_PASSWORD")
+    return own | settings | {key: value for key, value in own.items() if key.startswith(logins)}
 
 
 def _read_env(path: Path) -> dict[str, str]:

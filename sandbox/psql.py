@@ -1,13 +1,21 @@
-"""``psql`` on the warehouse that the environment names: the project's own, which knows no TLS, or this machine's."""
+"""``psql`` on the warehouse that the environment names: the project's own, which knows no TLS, or this machine's.
+
+``ROLE=analyst`` logs in to the sandbox's own as that role, else it is the warehouse's owner.
+"""
 
 import os
 import shutil
 import sys
 
 from ingestion.environment import is_local
-from sandbox import postgres
+from sandbox import home, postgres
 
 if __name__ == "__main__":
+    if os.environ.get("ROLE"):
+        try:
+            os.environ |= postgres.login(os.environ["ROLE"])
+        except home.SandboxError as error:
+            sys.exit(f"error: {error}")
     own = str(postgres.binaries() / "psql")
     psql = own if is_local(os.environ.get("PGHOST", "")) else shutil.which("psql")
     if psql is None:

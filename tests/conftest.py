@@ -34,6 +34,8 @@ class Servers:
 
     environment: dict[str, str] = dataclasses.field(repr=False)
     """``MYSQL_*`` of the read-only ingestion user and ``PG*`` of the warehouse's owner."""
+    logins: dict[str, str] = dataclasses.field(repr=False, default_factory=dict)
+    """``INGEST_*`` and ``DBT_*``: the roles under which the landing and dbt log in to the sandbox's own warehouse."""
 
     def mysql(self, database: str | None = None, **options: Any) -> "pymysql.Connection[Any]":
         """A connection with all rights, in UTC, that commits at once unless told otherwise."""
@@ -125,7 +127,14 @@ def servers() -> Iterator[Servers]:
         _use_other_mysql()
     settings = sandbox.up()
     wanted = ("MYSQL_", "PG")
-    yield Servers({key: value for key, value in settings.items() if key.startswith(wanted)})
+    yield Servers(
+        {key: value for key, value in settings.items() if key.startswith(wanted)},
+        {
+            key: settings[key]
+            for key in ("INGEST_USER", "INGEST_PASSWORD", "DBT_USER", "DBT_PASSWORD", "DBT_ROLES")
+            if key in settings
+        },
+    )
     sandbox.down()
 
 

@@ -1,13 +1,11 @@
 """The star schema of generated data, built and documented once; its docs site, and a browser to look at it."""
 
 import dataclasses
-import json
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -21,11 +19,6 @@ from tests.project.conftest import Star
 @dataclasses.dataclass
 class Documented(Star):
     """A star schema after ``dbt docs generate``."""
-
-    @property
-    def manifest(self) -> dict[str, Any]:
-        content: dict[str, Any] = json.loads((self.target / "manifest.json").read_text(encoding="utf-8"))
-        return content
 
 
 @pytest.fixture(scope="session")

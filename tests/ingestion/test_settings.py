@@ -52,6 +52,14 @@ def test_what_is_wrong_is_named(name: str) -> None:
         from_environment(ENOUGH | {name: value})
 
 
+def test_the_landing_may_have_a_login_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("of ingest\n", encoding="utf-8")
+    own = {"INGEST_USER": "ingest", "INGEST_PASSWORD_FILE": str(tmp_path / "password")}
+    for environment in (ENOUGH | own, {name: ENOUGH[name] for name in ENOUGH if name != "PGUSER"} | own):
+        postgres = from_environment(environment).postgres
+        assert (postgres["user"], postgres["password"]) == ("ingest", "of ingest")
+
+
 def test_secrets_may_be_in_files(tmp_path: Path) -> None:
     files = {}
     for name in ("MYSQL_PASSWORD", "PGPASSWORD", "INGEST_HASH_KEY"):

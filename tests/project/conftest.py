@@ -1,11 +1,11 @@
 """The real sample data, landed and built once for all tests of the star schema."""
 
 import dataclasses
+import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +26,12 @@ class Star:
 
     @property
     def environment(self) -> dict[str, str]:
-        return os.environ | self.servers.environment | {"DBT_PROFILES_DIR": str(PROJECT / "profiles")}
+        """The landing's and dbt's roles are in it."""
+        own = self.servers.environment | self.servers.logins
+        return os.environ | own | {"DBT_PROFILES_DIR": str(PROJECT / "profiles")}
 
     def land(self, **options: Any) -> None:
-        report = land(from_environment(self.servers.environment, **options))
+        report = land(from_environment(self.environment, **options))
         assert report.status == "ok", report
 
     def dbt(self, *words: str, **environment: str) -> "subprocess.CompletedProcess[str]":
@@ -44,6 +46,11 @@ class Star:
             timeout=600,
         )
 
+    @property
+    def manifest(self) -> dict[str, Any]:
+        content: dict[str, Any] = json.loads((self.target / "manifest.json").read_text(encoding="utf-8"))
+        return content
+
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         connection = self.servers.postgres()
         with connection.cursor() as cursor:
@@ -53,9 +60,18 @@ class Star:
         return rows
 
 
+_built: list[Star] = []
+
+
 @pytest.fixture(scope="session")
-def star(servers: Servers, dump: Path) -> Iterator[Star]:
-    """The star schema of the real data, built by ``dbt build`` with all its tests."""
+def star(servers: Servers, dump: Path) -> Star:
+    return the_star(servers, dump)
+
+
+def the_star(servers: Servers, dump: Path) -> Star:
+    """The star schema of the real data, built by ``dbt build`` with all its tests; once per session."""
+    if _built:
+        return _built[0]
     home.update_state(source=None)  # trading days of an earlier run must not show
     with home.locked():
         source.ensure(dump, scale=1, seed=1, when_replaced=postgres.reset)
@@ -64,4 +80,5 @@ def star(servers: Servers, dump: Path) -> Iterator[Star]:
     star.land()
     result = star.dbt("build")
     assert result.returncode == 0, result.stdout[-3000:]
-    yield star
+    _built.append(star)
+    return star
