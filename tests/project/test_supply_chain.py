@@ -14,7 +14,7 @@ from review.sbom import pinned
 from tests.conftest import PROJECT
 
 REQUIREMENTS = (PROJECT / "requirements.txt").read_text(encoding="utf-8")
-OF_THE_ENVIRONMENT = {"pip", "setuptools", "uv"}
+OF_THE_ENVIRONMENT = {"pip", "setuptools", "uv", "wheel"}
 """Installed from requirements-uv.txt, or by Python itself."""
 SCAN = [sys.executable, "-m", "detect_secrets.pre_commit_hook", "--no-verify", "--baseline", ".secrets.baseline"]
 
