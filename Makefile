@@ -37,7 +37,7 @@ trade: setup ## play days of trade on the sandbox's source; DAYS=3 SEED=7
 	@$(SANDBOX) trade --days $(DAYS) --seed $(SEED)
 psql: setup ## a shell on the warehouse
 	@$(WITH_SERVERS) $(BIN)/python -m sandbox.psql
-run: setup ## land, then dbt build: what a scheduler calls
+run: setup ## land, then dbt build: what a scheduler calls (Postgres only: the landing does not write to Redshift yet)
 	@$(WITH_SERVERS) $(BIN)/python -m ingestion
 	@$(WITH_SERVERS) $(BIN)/dbt build
 docs: setup ## the docs: a folder of pages that opens from disk
@@ -76,6 +76,8 @@ test-sequences: setup ## random trading days: incremental builds equal full refr
 	@$(BIN)/pytest tests/sequences
 test-mutations: setup ## break the models in small ways: do their tests notice?
 	@$(BIN)/pytest tests/mutations
+test-redshift: setup ## the project by dbt-redshift, twice, through a stand-in: the marts of Postgres? reports/redshift_parity.md
+	@$(BIN)/pytest tests/redshift
 bench: setup ## the landing against a raw copy; SCALE=10 for a try, ARGS="--peers --linear" for stock dlt and growth
 	@$(BIN)/python -m benchmarks.landing $(if $(filter file,$(origin SCALE)),,--scale $(SCALE)) $(ARGS)
 bench-build: setup ## dbt build against the same SQL in psql
@@ -86,4 +88,4 @@ clean: ## remove everything the project made
 	@rm -rf .venv .venv-infra .sandbox target logs docs/site reports .pytest_cache .mypy_cache .ruff_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo up down trade psql run docs lint lint-infra lint-changed capacity review test test-hazards test-faults test-review test-sequences test-mutations bench bench-build clean
+.PHONY: help setup demo up down trade psql run docs lint lint-infra lint-changed capacity review test test-hazards test-faults test-review test-sequences test-mutations test-redshift bench bench-build clean
