@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg2
-from scramp import ScramClient
+from scramp import ScramClient  # type: ignore[import-untyped]
 
 from tests.redshift.rewrite import NotSupported, rewrite
 
