@@ -42,7 +42,7 @@ psql: setup ## a shell on the warehouse; ROLE=analyst sees what that role sees
 	@ROLE=$(ROLE) $(WITH_SERVERS) $(BIN)/python -m sandbox.psql
 roles: setup ## make the warehouse's roles: who may land, build, read what
 	@$(SANDBOX) roles
-run: setup ## land, then dbt build: what a scheduler calls
+run: setup ## land, then dbt build: what a scheduler calls (Postgres only: the landing does not write to Redshift yet)
 	@$(WITH_SERVERS) $(BIN)/python -m ingestion
 	@$(WITH_SERVERS) $(BIN)/dbt build
 freshness: setup ## ends with 1 when the last landing is older than the sources' contracts allow: for a scheduler
@@ -82,14 +82,14 @@ test-faults: setup ## kill -9 at every step, then one plain rerun
 	@$(BIN)/pytest tests/faults
 test-security: setup ## TLS with wrong certificates, erasure, leaks; who may read what is in `make test`
 	@$(BIN)/pytest tests/security --ignore=tests/security/test_access.py --ignore=tests/security/test_roles.py
-test-redshift: setup .venv-infra/installed ## SQL that Redshift refuses, the AWS template, the plan
-	@$(BIN)/pytest tests/redshift
 test-review: setup ## prepared pull requests: does the review say what they do?
 	@$(BIN)/pytest tests/review
 test-sequences: setup ## random trading days: incremental builds equal full refreshes
 	@$(BIN)/pytest tests/sequences
 test-mutations: setup ## break the models in small ways: do their tests notice?
 	@$(BIN)/pytest tests/mutations
+test-redshift: setup .venv-infra/installed ## the project by dbt-redshift, twice, through a stand-in: the marts of Postgres? And the gate, the AWS template, the plan
+	@$(BIN)/pytest tests/redshift
 bench: setup ## the landing against a raw copy; SCALE=10 for a try, ARGS="--peers --linear" for stock dlt and growth
 	@$(BIN)/python -m benchmarks.landing $(if $(filter file,$(origin SCALE)),,--scale $(SCALE)) $(ARGS)
 bench-build: setup ## dbt build against the same SQL in psql

@@ -111,6 +111,8 @@ def from_environment(environment: Mapping[str, str] = os.environ, **options: Any
         SettingsError: names the variable.
     """
     read = _Reader(environment)
+    if read.text("DBT_TARGET") == "redshift":
+        raise SettingsError("The landing writes to Postgres only, not to Redshift yet. Nothing was read.")
     host = read.required("MYSQL_HOST")
     mysql: dict[str, Any] = {
         "host": host,

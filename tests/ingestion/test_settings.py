@@ -31,6 +31,12 @@ def test_what_is_missing_is_named(name: str) -> None:
         from_environment(ENOUGH | {name: " "})
 
 
+def test_a_landing_for_redshift_is_refused() -> None:
+    """dbt would build there while the tables went to Postgres."""
+    with pytest.raises(SettingsError, match="not to Redshift"):
+        from_environment(ENOUGH | {"DBT_TARGET": "redshift"})
+
+
 WRONG = {
     "MYSQL_PORT": ("many", "MYSQL_PORT must be a whole number"),
     "INGEST_ROWS_PER_SECOND": ("-5", "INGEST_ROWS_PER_SECOND must be a whole number"),

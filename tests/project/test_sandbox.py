@@ -72,7 +72,7 @@ def test_servers_are_found_again_and_heal_after_a_kill(folder: Folder) -> None:
     assert set(first) == {
         *("MYSQL_HOST", "MYSQL_PORT", "MYSQL_USER", "MYSQL_PASSWORD", "MYSQL_DATABASE"),
         *("PGHOST", "PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE"),
-        *("INGEST_USER", "INGEST_PASSWORD", "DBT_USER", "DBT_PASSWORD", "DBT_ROLES"),
+        *("INGEST_USER", "INGEST_PASSWORD", "DBT_USER", "DBT_PASSWORD", "DBT_ROLES", "ERASURE_KEY"),
     }
     assert (folder.path / "env").stat().st_mode & 0o777 == 0o600
     assert folder.run("load", "--scale", "0.2").stdout == "Source loaded.\n"

@@ -1,0 +1,263 @@
+"""The stand-in for Redshift, or a real one, with the raw data landed."""
+
+import dataclasses
+import datetime
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redshift_connector
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from ingestion.landing import land
+from ingestion.settings import from_environment
+from sandbox import home, mysql, postgres, source
+from sandbox.trade import trade
+from tests.conftest import DUMP, PROJECT, Servers
+from tests.redshift.gate import violations
+from tests.redshift.proxy import Backend, Proxy
+
+USER, READER = "dbt_redshift", "analyst"
+DAYS = (datetime.date(2005, 6, 1), datetime.date(2005, 6, 2))
+RAW = "check"
+"""The raw tables are in raw_check, whatever else a real Redshift holds."""
+PATHS = {"check_views": "false", "check_show": "true"}
+"""Schema prefixes of our own, one for each way the adapter reads metadata: from system views, or with SHOW (``datasharing``)."""
+RAW_TYPES = {"text": "varchar(65535)", "numeric": "numeric(38,0)"}
+
+
+def certificate(folder: Path, name: str = "localhost") -> Path:
+    """A new self-signed certificate with its key, in one PEM file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    signed = (
+        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    file = folder / f"{name}.pem"
+    pem = serialization.Encoding.PEM
+    file.write_bytes(
+        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        + signed.public_bytes(pem)
+    )
+    return file
+
+
+class Redshift:
+    """A Redshift, the stand-in or a real one, named by the ``REDSHIFT_*`` variables that dbt reads."""
+
+    def __init__(self, environment: dict[str, str], servers: Servers, folder: Path, proxy: Proxy | None) -> None:
+        self.environment, self.servers, self.folder, self.proxy = environment, servers, folder, proxy
+
+    def dbt(self, prefix: str, *words: str) -> "subprocess.CompletedProcess[str]":
+        """dbt on schemas of their own."""
+        own = {
+            "DBT_TARGET": "redshift",
+            "MYSQL_DATABASE": RAW,
+            "DBT_SCHEMA_PREFIX": prefix,
+            "REDSHIFT_DATASHARING": PATHS.get(prefix, "false"),
+        }
+        return dbt(self.environment | own, self.folder / prefix, *words)
+
+    def query(self, *statements: str) -> list[tuple[Any, ...]]:
+        """Run statements by Redshift's own driver; the rows of the last one."""
+        with self.connect() as connection:
+            connection.autocommit = True
+            cursor = connection.cursor()
+            for statement in statements:
+                cursor.execute(statement)
+            return [tuple(row) for row in cursor.fetchall()] if cursor.description else []
+
+    def connect(self) -> Any:
+        given = self.environment
+        return redshift_connector.connect(
+            host=given["REDSHIFT_HOST"],
+            port=int(given["REDSHIFT_PORT"]),
+            database=given["REDSHIFT_DATABASE"],
+            user=given["REDSHIFT_USER"],
+            password=given["REDSHIFT_PASSWORD"],
+            sslmode="verify-full",
+        )
+
+    def copy_raw(self) -> None:
+        """The raw tables of the Postgres warehouse, row by row, in Redshift's types; bytes, which no model reads, stay behind."""
+        schema, landed = f"raw_{RAW}", f"raw_{mysql.DATABASE}"
+        connection = self.servers.postgres()
+        statements = [f"create schema if not exists {schema}"]
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "select c.relname, array_agg(a.attname::text order by attnum),"
+                " array_agg(format_type(atttypid, atttypmod) order by attnum) from pg_class c"
+                " join pg_attribute a on attrelid = c.oid and attnum > 0 and not attisdropped"
+                " where relnamespace = %s::regnamespace and relkind = 'r'"
+                " and format_type(atttypid, atttypmod) not in ('bytea', 'text[]') group by 1",
+                (landed,),
+            )
+            for table, names, types in cursor.fetchall():
+                columns = [f"{name} {RAW_TYPES.get(type_, type_)}" for name, type_ in zip(names, types, strict=True)]
+                statements.append(f"create table if not exists {schema}.{table} ({', '.join(columns)})")
+                statements.append(f"delete from {schema}.{table}")
+                cursor.execute(f"select {', '.join(names)} from {landed}.{table}")
+                rows = [f"({', '.join(map(_literal, row))})" for row in cursor.fetchall()]
+                statements += [
+                    f"insert into {schema}.{table} values {', '.join(rows[start : start + 500])}"
+                    for start in range(0, len(rows), 500)
+                ]
+        connection.close()
+        self.query(*statements)
+
+
+def _literal(value: object) -> str:
+    if value is None:
+        return "null"
+    text = str(value).replace("\\", "\\\\").replace("'", "''")
+    return f"'{text}'"
+
+
+def dbt(environment: dict[str, str], target: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "dbt.cli.main", "--no-use-colors", *words, "--target-path", str(target)],
+        cwd=PROJECT,
+        env=environment | {"DBT_PROFILES_DIR": str(PROJECT / "profiles")},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=900,
+    )
+
+
+@pytest.fixture(scope="session", params=["stand-in", "real"])
+def redshift(
+    request: pytest.FixtureRequest, servers: Servers, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Redshift]:
+    """The stand-in; and, where REDSHIFT_HOST names one, a real Redshift."""
+    folder = tmp_path_factory.mktemp("redshift")
+    if request.param == "real":
+        if not os.environ.get("REDSHIFT_HOST"):
+            pytest.skip("REDSHIFT_HOST is not set: nothing was run on a real Redshift")
+        defaults = {"REDSHIFT_PORT": "5439", "REDSHIFT_USER": "dbt", "REDSHIFT_DATABASE": "dev"}
+        yield Redshift(defaults | dict(os.environ), servers, folder, None)
+        return
+    state = home.read_state()[postgres.NAME]
+    password = secrets.token_hex(16)
+    backend = Backend(state["port"], "redshift_stand_in", "postgres", state["admin_password"])
+    backend.create(USER, password, READER)
+    file = certificate(folder)
+    proxy = Proxy(backend, file, violations)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("REDSHIFT_", "AWS_"))} | {
+        "REDSHIFT_HOST": "localhost",
+        "REDSHIFT_PORT": str(proxy.port),
+        "REDSHIFT_USER": USER,
+        "REDSHIFT_PASSWORD": password,
+        "REDSHIFT_DATABASE": backend.database,
+        "SSL_CERT_FILE": str(file),
+        "DBT_READERS": READER,
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_FILE", str(file))  # for the driver in this process
+        yield Redshift(environment, servers, folder, proxy)
+    proxy.close()
+
+
+@pytest.fixture(scope="session")
+def stand_in(redshift: Redshift) -> Proxy:
+    if not redshift.proxy:
+        pytest.skip("only the stand-in knows")
+    return redshift.proxy
+
+
+@dataclasses.dataclass
+class Day:
+    """What was built on one day."""
+
+    outcomes: dict[str, "subprocess.CompletedProcess[str]"]
+    """By schema prefix; ``postgres`` for the Postgres target."""
+    tables: dict[str, dict[str, list[tuple[Any, ...]]]]
+    """By prefix and table: its rows in order."""
+    keys: dict[str, dict[str, tuple[str, ...]]]
+    """By prefix and table: what Redshift says of its distribution and sort keys."""
+
+
+@pytest.fixture(scope="session")
+def days(redshift: Redshift) -> Iterator[list[Day]]:
+    """A first build and, after a day of trade, an incremental one: on Postgres, and on Redshift in both ways."""
+    servers = redshift.servers
+    home.update_state(source=None)  # trading days of an earlier run must not show
+    with home.locked():
+        source.ensure(DUMP if DUMP.exists() else None, scale=1, seed=1, when_replaced=postgres.reset)
+    built = []
+    for number, day in enumerate(DAYS):
+        if number:
+            with mysql.connect(home.read_state()[mysql.NAME], mysql.DATABASE) as connection:
+                trade(connection, day)
+        as_of = datetime.datetime.combine(day, datetime.time(22), datetime.timezone.utc)
+        report = land(from_environment(servers.environment, as_of=as_of))
+        assert report.status == "ok", report
+        redshift.copy_raw()
+        built.append(_build(redshift, number))
+    yield built
+    schemas = [
+        f"{prefix}_{name}" for prefix in PATHS for name in ("staging", "intermediate", "marts", "snapshots", "seeds")
+    ]
+    redshift.query(*(f"drop schema if exists {schema} cascade" for schema in [*schemas, f"raw_{RAW}"]))
+
+
+def _build(redshift: Redshift, number: int) -> Day:
+    """Both ways and Postgres side by side; the first build of one way has all tests, the second of the other the data tests."""
+    models = ["build", "--exclude-resource-type", "unit_test", "test"]
+    with ThreadPoolExecutor(3) as pool:
+        running = {
+            "check_views": pool.submit(redshift.dbt, "check_views", *(models if number else ["build"])),
+            "check_show": pool.submit(redshift.dbt, "check_show", *(models[:-1] if number else models)),
+            "postgres": pool.submit(
+                dbt, os.environ | redshift.servers.environment, redshift.folder / "postgres", *models
+            ),
+        }
+        outcomes = {name: run.result() for name, run in running.items()}
+    tables = {prefix: rows_of(redshift.connect(), f"{prefix}_") for prefix in PATHS}
+    tables["postgres"] = rows_of(redshift.servers.postgres(), "")
+    return Day(outcomes, tables, {prefix: keys_of(redshift, f"{prefix}_") for prefix in PATHS})
+
+
+def rows_of(connection: Any, prefix: str) -> dict[str, list[tuple[Any, ...]]]:
+    """Every table of the marts and snapshots, with its rows in order."""
+    cursor = connection.cursor()
+    cursor.execute(
+        "select table_schema, table_name from information_schema.tables"
+        f" where table_schema in ('{prefix}marts', '{prefix}snapshots') and table_type = 'BASE TABLE'"
+    )
+    found = {}
+    for schema, table in cursor.fetchall():
+        cursor.execute(f"select * from {schema}.{table}")
+        found[f"{schema.removeprefix(prefix)}.{table}"] = sorted(map(tuple, cursor.fetchall()), key=repr)
+    connection.close()
+    return found
+
+
+def keys_of(redshift: Redshift, prefix: str) -> dict[str, tuple[str, ...]]:
+    """By table: its distribution style, then its sort keys in order, as the system views have them."""
+    found: dict[str, tuple[str, ...]] = {
+        f"{schema.removeprefix(prefix)}.{table}": (style,)
+        for schema, table, style in redshift.query(
+            f'select "schema", "table", diststyle from svv_table_info where "schema" like \'{prefix}%\''
+        )
+    }
+    for schema, table, column in redshift.query(
+        "select schema_name, table_name, column_name from svv_redshift_columns"
+        f" where schema_name like '{prefix}%' and sortkey <> 0 order by schema_name, table_name, abs(sortkey)"
+    ):
+        found[f"{schema.removeprefix(prefix)}.{table}"] += (column,)
+    return found
