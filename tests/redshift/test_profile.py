@@ -14,8 +14,12 @@ from tests.conftest import PROJECT
 
 WAYS: dict[str, tuple[dict[str, str], dict[str, Any]]] = {
     "password": (
-        {"REDSHIFT_HOST": "cluster.example.org", "REDSHIFT_USER": "dbt", "REDSHIFT_PASSWORD": "only-here"},
-        {"user": "dbt", "password": "only-here", "is_serverless": False},
+        {
+            "REDSHIFT_HOST": "cluster.example.org",
+            "REDSHIFT_USER": "dbt",
+            "REDSHIFT_PASSWORD": "only-here",  # pragma: allowlist secret
+        },
+        {"user": "dbt", "password": "only-here", "is_serverless": False},  # pragma: allowlist secret
     ),
     "IAM on a cluster": (
         {"REDSHIFT_METHOD": "iam", "REDSHIFT_HOST": "cluster.example.org", "REDSHIFT_CLUSTER_ID": "shop"},
