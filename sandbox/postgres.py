@@ -112,7 +112,7 @@ def start() -> dict[str, str]:
 
 def make_roles() -> None:
     """Make the roles of the running server what ``access`` says."""
-    _ensure_database(home.read_state()[NAME])
+    _ensure_database(home.read_state()[NAME], with_roles=True)
 
 
 def login(role: str) -> dict[str, str]:
@@ -203,9 +203,10 @@ def _launch(folder: Path, port: int) -> None:
             return
 
 
-def _ensure_database(state: dict[str, Any]) -> None:
-    """The warehouse with its owner, and the roles with passwords of their own."""
+def _ensure_database(state: dict[str, Any], *, with_roles: bool = False) -> None:
+    """The warehouse with its owner; where it is new, or ``with_roles``, the roles with passwords of their own."""
     if "roles" not in state:
+        with_roles = True
         state = state | {"roles": {role: secrets.token_hex(16) for role in roles.ROLES}}
         home.update_state(postgres=state)
     connection = connect(state, "postgres")
@@ -218,7 +219,10 @@ def _ensure_database(state: dict[str, Any]) -> None:
         cursor.execute("select 1 from pg_database where datname = 'warehouse'")
         if cursor.fetchone() is None:
             cursor.execute("create database warehouse owner elt")
+            with_roles = True
     connection.close()
+    if not with_roles:
+        return
     connection = connect(state)
     roles.apply(connection, state["roles"])
     with connection, connection.cursor() as cursor:

@@ -69,7 +69,7 @@ def accounts(servers: Servers) -> Servers:
         if not cursor.rowcount:
             cursor.execute("create role fault login")
         cursor.execute("alter role fault password %s", (PASSWORD,))
-        cursor.execute("grant create on database warehouse to fault")
+        cursor.execute("grant create, temporary on database warehouse to fault")
         cursor.execute("grant fault to elt with inherit true, set true")
         cursor.execute("grant pg_signal_backend to elt")
     administrator.close()
