@@ -8,7 +8,7 @@ itself tells the rest to whoever may ask it.
 import contextlib
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from dbt.plugins.manager import dbtPlugin
@@ -25,8 +25,8 @@ def without_values(message: str, code: str) -> str:
     return f"{kept}\nSQLSTATE {code}" if code else kept
 
 
-def discreet_postgres(manager: Any) -> Any:
-    import psycopg2
+def discreet(manager: Any, kind: type[Exception], retold: Callable[[Any], Exception]) -> Any:
+    """The adapter's connection manager, which raises ``retold(error)`` for an ``error`` of this kind."""
 
     class Discreet(manager):  # type: ignore[misc]
         @contextlib.contextmanager
@@ -34,42 +34,45 @@ def discreet_postgres(manager: Any) -> Any:
             with super().exception_handler(sql):
                 try:
                     yield
-                except psycopg2.DatabaseError as error:
-                    raise type(error)(without_values(str(error), error.pgcode or "")) from None
+                except kind as error:
+                    raise retold(error) from None
 
     return Discreet
+
+
+def discreet_postgres(manager: Any) -> Any:
+    import psycopg2
+
+    def retold(error: psycopg2.DatabaseError) -> Exception:
+        return type(error)(without_values(str(error), error.pgcode or ""))
+
+    return discreet(manager, psycopg2.DatabaseError, retold)
 
 
 def discreet_redshift(manager: Any) -> Any:
     from redshift_connector.error import Error
 
-    class Discreet(manager):  # type: ignore[misc]
-        @contextlib.contextmanager
-        def exception_handler(self, sql: str) -> Iterator[None]:
-            with super().exception_handler(sql):
-                try:
-                    yield
-                except Error as error:
-                    told = error.args[0] if error.args else ""
-                    if not isinstance(told, dict):
-                        raise
-                    message = without_values(str(told.get("M", "")), str(told.get("C", "")))
-                    raise type(error)({"S": told.get("S"), "C": told.get("C"), "M": message}) from None
+    def retold(error: Exception) -> Exception:
+        told = error.args[0] if error.args else ""
+        if not isinstance(told, dict):
+            return error
+        message = without_values(str(told.get("M", "")), str(told.get("C", "")))
+        return type(error)({"S": told.get("S"), "C": told.get("C"), "M": message})
 
-    return Discreet
+    return discreet(manager, Error, retold)
 
 
 class Discretion(dbtPlugin):
     def initialize(self) -> None:
         """Put the discreet connections in the place of those of the adapters in use."""
-        for module, adapter, discreet in (
+        for module, adapter, made_discreet in (
             ("dbt.adapters.postgres", "PostgresAdapter", discreet_postgres),
             ("dbt.adapters.redshift", "RedshiftAdapter", discreet_redshift),
         ):
             if module in sys.modules:
                 found = getattr(sys.modules[module], adapter)
                 if found.ConnectionManager.__name__ != "Discreet":
-                    found.ConnectionManager = discreet(found.ConnectionManager)
+                    found.ConnectionManager = made_discreet(found.ConnectionManager)
 
 
 plugins = [Discretion]

@@ -2,10 +2,9 @@
 
 import dataclasses
 import datetime
-import os
 from typing import Any
 
-import psycopg2
+from catalog.warehouse import connect
 
 
 @dataclasses.dataclass
@@ -24,9 +23,7 @@ class Landing:
 def last_landing(schema: str) -> Landing | None:
     """The last landing that was published into ``schema`` of the warehouse; None when there is none."""
     records = '"' + schema.replace('"', '""') + '"._landing'
-    user = os.environ.get("DBT_USER") or None  # as dbt logs in; without, libpq's own PGUSER
-    password = os.environ.get("DBT_PASSWORD") if user else None
-    connection = psycopg2.connect("", user=user, password=password, connect_timeout=10)
+    connection = connect()
     try:
         with connection.cursor() as cursor:
             cursor.execute("set time zone 'UTC'")

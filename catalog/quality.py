@@ -3,8 +3,9 @@
 import dataclasses
 import datetime
 
-import psycopg2
 from psycopg2 import sql
+
+from catalog.warehouse import connect
 
 DIMENSIONS = {
     "accuracy": "the numbers are the source's, and agree with each other",
@@ -37,7 +38,7 @@ class Build:
 def builds(schema: str, limit: int = 20) -> list[Build]:
     """The last builds that tested something, the latest first; none where nothing was recorded."""
     table = sql.Identifier(schema, "test_results")
-    connection = psycopg2.connect("", connect_timeout=10)
+    connection = connect()
     try:
         with connection.cursor() as cursor:
             cursor.execute("select to_regclass(%s)", (table.as_string(connection),))
