@@ -1,7 +1,7 @@
 """The warehouse's roles: created, granted and owned as this file says, as often as it is run.
 
 ingest            makes ``raw_<database>`` and its staging schema, and writes nothing else
-transform         reads raw; makes and writes staging, intermediate, snapshots, seeds, marts and the masked marts
+transform         reads raw; makes and writes staging, intermediate, snapshots, seeds, marts, the masked marts, quality
 analyst           reads the masked marts
 pii_reader        reads the marts as they are
 service_embedded  reads one customer's rows of some marts
@@ -56,7 +56,7 @@ begin
             )
             union all
             select oid, nspname, nspowner, 'transform' from pg_namespace
-            where nspname in ('staging', 'intermediate', 'snapshots', 'seeds', 'marts', 'marts_masked')
+            where nspname in ('staging', 'intermediate', 'snapshots', 'seeds', 'marts', 'marts_masked', 'quality')
         )
         select 1 as step, owner, format('schema %I', nspname) as thing from wanted where nspowner <> owner::regrole
         union all

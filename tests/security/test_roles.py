@@ -124,3 +124,19 @@ def test_any_source_lands_under_ingest_and_widens_under_the_views_of_transform(r
     assert lane.land(logins).status == "ok"
     owner = f"select distinct pg_get_userbyid(relowner) from pg_class where relnamespace = '{lane.raw}'::regnamespace"
     assert lane.warehouse(owner) == [("ingest",)]
+
+
+def test_what_another_user_built_goes_to_the_roles(roles: Roles) -> None:
+    """Every schema that dbt writes, as where one user did everything before there were roles."""
+    given = {"PGUSER": "postgres", "PGPASSWORD": home.read_state()[postgres.NAME]["admin_password"]}
+    of_transform = "select nspname from pg_namespace where nspowner = 'transform'::regrole order by 1"
+    schemas = roles.star.query(of_transform)
+    assert ("quality",) in schemas and ("marts",) in schemas
+    connection = postgres.connect(home.read_state()[postgres.NAME])
+    with connection, connection.cursor() as cursor:
+        for (schema,) in schemas:
+            cursor.execute(f"alter schema {schema} owner to elt")
+    connection.close()
+    result = run(roles, **given)
+    assert result.returncode == 0, result.stderr
+    assert roles.star.query(of_transform) == schemas
