@@ -44,7 +44,7 @@ roles: setup ## make the warehouse's roles: who may land, build, read what
 	@$(SANDBOX) roles
 run: setup ## land, then dbt build: what a scheduler calls (Postgres only: the landing does not write to Redshift yet)
 	@$(WITH_SERVERS) $(BIN)/python -m ingestion
-	@$(WITH_SERVERS) $(BIN)/dbt build
+	@$(WITH_SERVERS) $(BIN)/dbt build --exclude-resource-type unit_test
 freshness: setup ## ends with 1 when the last landing is older than the sources' contracts allow: for a scheduler
 	@$(WITH_SERVERS) $(BIN)/dbt source freshness
 erase: setup ## erase one person's personal data: CUSTOMER=103; ARGS=--dry-run to see what would go

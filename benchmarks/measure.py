@@ -183,23 +183,28 @@ def forget_landings() -> None:
         cursor.execute("drop schema if exists landing_classicmodels cascade")
 
 
-def change_one_percent() -> None:
-    """Change 1 % of the orders and of the order lines at the source, spread evenly by a hash of their keys.
+def vacuum() -> None:
+    """Do now what autovacuum has done by the time of the next night's build, and would else do during it."""
+    with on_warehouse(admin=True) as cursor:
+        cursor.execute("vacuum analyze")
 
-    Of 1,000 orders or lines 8 are updated, one goes and one comes: orders go with their lines, and come as copies of
-    others. The size stays; every call picks other rows.
+
+def change_one_percent() -> None:
+    """Change 1 % of the orders at the source, each with all its lines, spread evenly by a hash of their numbers.
+
+    Of 1,000 orders 8 are updated, one goes and one comes, as a copy of another: so it is with their lines. The size
+    stays; every call picks other orders.
     """
     with on_source() as cursor:
         cursor.execute("select max(orderNumber) from orders")
         ((last,),) = cursor.fetchall()
         order = f"crc32(concat(orderNumber, '/', {last})) % 1000"
-        line = f"crc32(concat(orderNumber, '/', productCode, '/', {last})) % 1000"
         for statement in (
             "create temporary table copies (position int auto_increment primary key, orderNumber int unique)",
             f"insert into copies (orderNumber) select orderNumber from orders where {order} = 9 order by orderNumber",
             f"delete from orderdetails where {order} = 8",
             f"delete from orders where {order} = 8",
-            f"update orderdetails set quantityOrdered = quantityOrdered + 1 where {line} < 8",
+            f"update orderdetails set quantityOrdered = quantityOrdered + 1 where {order} < 8",
             f"update orders set requiredDate = requiredDate + interval 1 day where {order} < 8",
             f"insert into orders select {last} + position, orderDate, requiredDate, shippedDate, status, comments,"
             " customerNumber from orders join copies using (orderNumber)",

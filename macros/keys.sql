@@ -16,7 +16,7 @@
 {% macro unknown_key() -%} '-1' {%- endmacro %}
 
 {% macro date_key(day) -%}
-    cast(to_char({{ day }}, 'YYYYMMDD') as integer)
+    cast(to_char(cast({{ day }} as timestamp), 'YYYYMMDD') as integer)
 {%- endmacro %}
 
 {#- Key of "Unknown" in dim_dates. -#}

@@ -5,41 +5,70 @@
 -#}
 {% macro record_quality(results) -%}
     {%- set found = [] -%}
-    {%- if execute and flags.WHICH in ('build', 'test') and not flags.EMPTY and env_var('DBT_RECORD_QUALITY', 'true') == 'true' -%}
+    {%- if execute and flags.WHICH in ('build', 'test') and quality_is_recorded() -%}
         {%- for result in results if result.node.resource_type == 'test' and result.status != 'skipped' -%}
             {%- do found.append(result) -%}
         {%- endfor -%}
     {%- endif -%}
     {%- if found -%}
-        {%- set schema = generate_schema_name('quality', none) -%}
-        {%- set table = api.Relation.create(database=target.database, schema=schema, identifier='test_results') -%}
-        {%- do adapter.create_schema(table.without_identifier()) -%}
-        {%- do run_query(quality_table(table)) -%}
-        insert into {{ table }} values
+        insert into {{ quality_relation('test_results') }} values
         {% for result in found -%}
             (
                 '{{ invocation_id }}',
-                cast('{{ run_started_at.strftime("%Y-%m-%d %H:%M:%S") }}' as timestamp),
+                {{ run_time() }},
                 '{{ quality_dimension(result.node) }}',
                 '{{ result.node.name | replace("'", "''") }}',
                 '{{ (result.node.attached_node or '').split('.')[-1] }}',
                 '{{ result.status }}',
-                {{ result.failures if result.failures is not none else 'null' }}
+                {{ result.failures if result.failures is not none else 'null' }},
+                {{ 'select changed_key from' not in (result.node.compiled_code or '') }}
             ){{ ',' if not loop.last }}
         {% endfor %}
     {%- endif -%}
 {%- endmacro %}
 
-{% macro quality_table(table) -%}
-    create table if not exists {{ table }} (
+{% macro quality_is_recorded() -%}
+    {{ return(not flags.EMPTY and env_var('DBT_RECORD_QUALITY', 'true') == 'true') }}
+{%- endmacro %}
+
+{% macro quality_relation(name) -%}
+    {{ return(api.Relation.create(database=target.database, schema=generate_schema_name('quality', none), identifier=name)) }}
+{%- endmacro %}
+
+{#- The time of this run, UTC. -#}
+{% macro run_time() -%}
+    cast('{{ run_started_at.strftime("%Y-%m-%d %H:%M:%S.%f") }}' as timestamp)
+{%- endmacro %}
+
+{#- On-run-start: the tables, with what later versions added to them. -#}
+{% macro prepare_quality() -%}
+    {%- if execute and flags.WHICH in ('build', 'run', 'test') and quality_is_recorded() -%}
+        {%- set results = quality_relation('test_results') -%}
+        {%- do adapter.create_schema(results.without_identifier()) -%}
+        {%- do run_query(quality_tables()) -%}
+        {%- if 'is_whole' not in adapter.get_columns_in_relation(results) | map(attribute='name') -%}
+            alter table {{ results }} add column is_whole boolean
+        {%- endif -%}
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro quality_tables() -%}
+    create table if not exists {{ quality_relation('test_results') }} (
         invocation_id varchar(64) not null,
         started_at timestamp not null,
         dimension varchar(32) not null,
         test_name varchar(512) not null,
         model_name varchar(256) not null,
         status varchar(32) not null,
-        rows_failing bigint
-    )
+        rows_failing bigint,
+        is_whole boolean
+    );
+    create table if not exists {{ quality_relation('changed_keys') }} (
+        model_name varchar(256) not null,
+        built_at timestamp not null,
+        changed_key integer
+    );
+    delete from {{ quality_relation('changed_keys') }} where built_at < {{ run_time() }} - interval '8 days'
 {%- endmacro %}
 
 {% macro quality_dimension(test) -%}

@@ -17,8 +17,7 @@ from sandbox import home
 NAME = "postgres"
 _SETTINGS = {
     # a warehouse on a laptop: bulk writes, few connections, scans
-    "shared_buffers": "256MB",
-    "work_mem": "64MB",
+    "work_mem": "128MB",
     "maintenance_work_mem": "256MB",
     "max_wal_size": "8GB",
     "checkpoint_timeout": "15min",
@@ -26,6 +25,7 @@ _SETTINGS = {
     "max_wal_senders": "0",
     "max_connections": "50",
     "jit": "off",
+    "io_method": "sync",  # what is read is in the page cache: workers would only hand it on
     "random_page_cost": "1.1",
     "timezone": "UTC",
     # Statements and error messages carry row contents; whoever sent the statement is told.
@@ -176,7 +176,12 @@ def _create() -> dict[str, Any]:
 
 
 def _launch(folder: Path, port: int) -> None:
-    settings = _SETTINGS | {"listen_addresses": "127.0.0.1", "port": str(port), "unix_socket_directories": ""}
+    settings = _SETTINGS | {
+        "shared_buffers": f"{_buffers()}MB",
+        "listen_addresses": "127.0.0.1",
+        "port": str(port),
+        "unix_socket_directories": "",
+    }
     options = " ".join(f"-c {key}={value}" for key, value in settings.items())
     log = folder / "server.log"
     command: list[str | Path] = [
@@ -201,6 +206,12 @@ def _launch(folder: Path, port: int) -> None:
             time.sleep(1)  # after a kill, its last processes may still hold the shared memory
         else:
             return
+
+
+def _buffers() -> int:
+    """MiB for ``shared_buffers``: an eighth of the machine's memory, from 128 to 2048."""
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20
+    return max(128, min(2048, memory // 8))
 
 
 def _ensure_database(state: dict[str, Any], *, with_roles: bool = False) -> None:

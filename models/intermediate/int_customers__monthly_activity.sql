@@ -1,3 +1,5 @@
+{{ config(materialized='table', post_hook="{{ analyze_table() }}") }}
+
 with orders as (
     select * from {{ ref('int_orders__bound') }}
     where is_in_source and customer_number is not null and order_date is not null

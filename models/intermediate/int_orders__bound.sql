@@ -4,6 +4,7 @@
         incremental_strategy='delete+insert',
         unique_key='order_number',
         on_schema_change='fail',
+        post_hook="{{ analyze_table() }}",
     )
 }}
 

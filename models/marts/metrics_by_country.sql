@@ -1,5 +1,5 @@
-with order_lines as (
-    select * from {{ ref('orders_obt') }}
+with sales as (
+    select * from {{ ref('fct_order_product_lines') }}
 ),
 
 orders as (
@@ -10,8 +10,9 @@ customers as (
     select * from {{ ref('dim_customers') }}
 ),
 
-balances as (
+last_balances as (
     select * from {{ ref('fct_customer_balances') }}
+    where month_end_date_key in (select max(all_months.month_end_date_key) from {{ ref('fct_customer_balances') }} as all_months)
 ),
 
 orders_with_country as (
@@ -27,17 +28,16 @@ orders_with_country as (
 last_balances_with_country as (
     select
         coalesce(customers.country, 'Unknown') as customer_country,
-        balances.outstanding_amount
-    from balances
-    left join customers on balances.customer_key = customers.customer_key
-    where balances.month_end_date_key in (select max(all_months.month_end_date_key) from balances as all_months)
+        last_balances.outstanding_amount
+    from last_balances
+    left join customers on last_balances.customer_key = customers.customer_key
 ),
 
-by_lines as (
+by_sales as (
     select
         customer_country,
-        {{ line_metrics() }}
-    from order_lines
+        {{ sales_metrics() }}
+    from sales
     group by customer_country
 ),
 
@@ -46,6 +46,21 @@ by_orders as (
         customer_country,
         {{ order_metrics() }}
     from orders_with_country
+    group by customer_country
+),
+
+customers_who_ordered as (
+    select distinct
+        customer_country,
+        customer_number
+    from orders_with_country
+),
+
+by_customers as (
+    select
+        customer_country,
+        {{ customer_metrics() }}
+    from customers_who_ordered
     group by customer_country
 ),
 
@@ -65,17 +80,18 @@ countries as (
 
 select
     cast(countries.customer_country as varchar(255)) as customer_country,
-    cast(coalesce(by_lines.gross_sales_amount, 0) as numeric(18, 2)) as gross_sales_amount,
-    cast(coalesce(by_lines.net_sales_amount, 0) as numeric(18, 2)) as net_sales_amount,
-    cast(coalesce(by_lines.quantity_ordered, 0) as bigint) as quantity_ordered,
-    cast(by_lines.average_unit_price as numeric(18, 4)) as average_unit_price,
-    cast(by_lines.margin_amount as numeric(18, 2)) as margin_amount,
+    cast(coalesce(by_sales.gross_sales_amount, 0) as numeric(18, 2)) as gross_sales_amount,
+    cast(coalesce(by_sales.net_sales_amount, 0) as numeric(18, 2)) as net_sales_amount,
+    cast(coalesce(by_sales.quantity_ordered, 0) as bigint) as quantity_ordered,
+    cast(by_sales.average_unit_price as numeric(18, 4)) as average_unit_price,
+    cast(by_sales.margin_amount as numeric(18, 2)) as margin_amount,
     cast(coalesce(by_orders.order_count, 0) as bigint) as order_count,
-    cast(coalesce(by_orders.customer_count, 0) as bigint) as customer_count,
+    cast(coalesce(by_customers.customer_count, 0) as bigint) as customer_count,
     cast(by_orders.average_days_to_ship as numeric(10, 4)) as average_days_to_ship,
     cast(by_orders.late_share as numeric(10, 4)) as late_share,
     cast(by_balances.outstanding_amount as numeric(18, 2)) as outstanding_amount
 from countries
-left join by_lines on countries.customer_country = by_lines.customer_country
+left join by_sales on countries.customer_country = by_sales.customer_country
 left join by_orders on countries.customer_country = by_orders.customer_country
+left join by_customers on countries.customer_country = by_customers.customer_country
 left join by_balances on countries.customer_country = by_balances.customer_country

@@ -1,5 +1,5 @@
-with order_lines as (
-    select * from {{ ref('orders_obt') }}
+with sales as (
+    select * from {{ ref('fct_order_product_lines') }}
 ),
 
 orders as (
@@ -11,7 +11,11 @@ customers as (
 ),
 
 balances as (
-    select * from {{ ref('fct_customer_balances') }}
+    select
+        month_end_date_key,
+        {{ balance_metrics() }}
+    from {{ ref('fct_customer_balances') }}
+    group by month_end_date_key
 ),
 
 dates as (
@@ -29,19 +33,11 @@ orders_with_month as (
     left join customers on orders.customer_key = customers.customer_key
 ),
 
-balances_with_month as (
-    select
-        coalesce(dates.year_month, 'unknown') as year_month,
-        balances.outstanding_amount
-    from balances
-    left join dates on balances.month_end_date_key = dates.date_key
-),
-
-by_lines as (
+by_sales as (
     select
         order_month as year_month,
-        {{ line_metrics() }}
-    from order_lines
+        {{ sales_metrics() }}
+    from sales
     group by order_month
 ),
 
@@ -53,12 +49,27 @@ by_orders as (
     group by year_month
 ),
 
-by_balances as (
+customers_who_ordered as (
+    select distinct
+        year_month,
+        customer_number
+    from orders_with_month
+),
+
+by_customers as (
     select
         year_month,
-        {{ balance_metrics() }}
-    from balances_with_month
+        {{ customer_metrics() }}
+    from customers_who_ordered
     group by year_month
+),
+
+by_balances as (
+    select
+        coalesce(dates.year_month, 'unknown') as year_month,
+        balances.outstanding_amount
+    from balances
+    left join dates on balances.month_end_date_key = dates.date_key
 ),
 
 -- Months in which something was ordered, or owed.
@@ -70,17 +81,18 @@ months as (
 
 select
     cast(months.year_month as varchar(16)) as year_month,
-    cast(coalesce(by_lines.gross_sales_amount, 0) as numeric(18, 2)) as gross_sales_amount,
-    cast(coalesce(by_lines.net_sales_amount, 0) as numeric(18, 2)) as net_sales_amount,
-    cast(coalesce(by_lines.quantity_ordered, 0) as bigint) as quantity_ordered,
-    cast(by_lines.average_unit_price as numeric(18, 4)) as average_unit_price,
-    cast(by_lines.margin_amount as numeric(18, 2)) as margin_amount,
+    cast(coalesce(by_sales.gross_sales_amount, 0) as numeric(18, 2)) as gross_sales_amount,
+    cast(coalesce(by_sales.net_sales_amount, 0) as numeric(18, 2)) as net_sales_amount,
+    cast(coalesce(by_sales.quantity_ordered, 0) as bigint) as quantity_ordered,
+    cast(by_sales.average_unit_price as numeric(18, 4)) as average_unit_price,
+    cast(by_sales.margin_amount as numeric(18, 2)) as margin_amount,
     cast(coalesce(by_orders.order_count, 0) as bigint) as order_count,
-    cast(coalesce(by_orders.customer_count, 0) as bigint) as customer_count,
+    cast(coalesce(by_customers.customer_count, 0) as bigint) as customer_count,
     cast(by_orders.average_days_to_ship as numeric(10, 4)) as average_days_to_ship,
     cast(by_orders.late_share as numeric(10, 4)) as late_share,
     cast(by_balances.outstanding_amount as numeric(18, 2)) as outstanding_amount
 from months
-left join by_lines on months.year_month = by_lines.year_month
+left join by_sales on months.year_month = by_sales.year_month
 left join by_orders on months.year_month = by_orders.year_month
+left join by_customers on months.year_month = by_customers.year_month
 left join by_balances on months.year_month = by_balances.year_month

@@ -20,10 +20,6 @@ with customers as (
     where customer_number is not null
 ),
 
-products as (
-    select * from {{ ref('dim_products') }}
-),
-
 dates as (
     select * from {{ ref('dim_dates') }}
     where is_month_end
@@ -42,8 +38,8 @@ orders as (
     where is_in_source and customer_number is not null and order_date is not null
 ),
 
-order_lines as (
-    select * from {{ ref('fct_order_lines') }}
+sales as (
+    select * from {{ ref('fct_order_product_lines') }}
 ),
 
 payments as (
@@ -94,30 +90,39 @@ totals as (
 ),
 
 {% if is_incremental() -%}
-stored_months as (
-    select distinct
-        as_of_date_key,
-        is_label_known
+stored_span as (
+    select
+        min(as_of_date_key) as first_as_of_date_key,
+        max(as_of_date_key) as last_as_of_date_key
     from {{ this }}
+),
+
+-- The label is known up to a month, for all customers.
+stored_labels as (
+    select coalesce(max(as_of_date_key), 0) as last_known_as_of_date_key
+    from {{ this }}
+    where is_label_known
 ),
 
 new_months as (
     select months.as_of_date_key
     from months
-    left join stored_months
+    cross join stored_labels
+    left join stored_span
         on
-            months.as_of_date_key = stored_months.as_of_date_key
-            and months.is_label_known = stored_months.is_label_known
-    where stored_months.as_of_date_key is null
+            months.as_of_date_key >= stored_span.first_as_of_date_key
+            and months.as_of_date_key <= stored_span.last_as_of_date_key
+            and months.is_label_known = (months.as_of_date_key <= stored_labels.last_known_as_of_date_key)
+    where stored_span.first_as_of_date_key is null
 ),
 
 stored_totals as (
     select * from {{ this }}
-    where as_of_date_key in (select max(stored_months.as_of_date_key) from stored_months)
+    where as_of_date_key in (select stored_span.last_as_of_date_key from stored_span)
 ),
 
 changed_lines as (
-    select order_number from {{ ref('fct_order_lines') }}
+    select order_number from {{ ref('fct_order_product_lines') }}
     where _loaded_at > {{ watermark() }}
 ),
 
@@ -167,14 +172,13 @@ product_line_sales as (
         {{ month_end('orders.order_date') }} as month_end_date,
         {%- for column, product_line in product_lines.items() %}
         sum(
-            case when products.product_line = '{{ product_line }}' then order_lines.gross_sales_amount else 0 end
+            case when sales.product_line = '{{ product_line }}' then sales.gross_sales_amount else 0 end
         ) as {{ column }}_amount,
         {%- endfor %}
-        max(order_lines._loaded_at) as _loaded_at
+        max(sales._loaded_at) as _loaded_at
     from members
     inner join orders on members.customer_number = orders.customer_number
-    inner join order_lines on orders.order_number = order_lines.order_number
-    left join products on order_lines.product_key = products.product_key
+    inner join sales on orders.order_number = sales.order_number
     group by orders.customer_number, {{ month_end('orders.order_date') }}
 ),
 

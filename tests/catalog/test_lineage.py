@@ -62,11 +62,11 @@ DIM_CUSTOMERS = {
 }
 METRICS_BY_COUNTRY = {
     "customer_country": "dim_customers.country",
-    "gross_sales_amount": "orders_obt.gross_sales_amount",
-    "net_sales_amount": "orders_obt.net_sales_amount",
-    "quantity_ordered": "orders_obt.quantity_ordered",
-    "average_unit_price": "orders_obt.gross_sales_amount orders_obt.quantity_ordered",
-    "margin_amount": "orders_obt.margin_amount",
+    "gross_sales_amount": "fct_order_product_lines.gross_sales_amount",
+    "net_sales_amount": "fct_order_product_lines.net_sales_amount",
+    "quantity_ordered": "fct_order_product_lines.quantity_ordered",
+    "average_unit_price": "fct_order_product_lines.gross_sales_amount fct_order_product_lines.quantity_ordered",
+    "margin_amount": "fct_order_product_lines.margin_amount",
     "order_count": "",
     "customer_count": "dim_customers.customer_number",
     "average_days_to_ship": "fct_orders.days_to_ship",

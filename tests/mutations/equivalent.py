@@ -61,7 +61,7 @@ EQUIVALENT: dict[str, str] = {
     "fct_order_lines: inner join products_changed on lines_of_products_changed.product_code = products_changed.product_code: inner -> left": (
         _ALWAYS_MATCHES
     ),
-    "metrics_by_product_line: left join by_orders on by_lines.product_line = by_orders.product_line: left -> inner": (
+    "metrics_by_product_line: left join by_customers on by_orders.product_line = by_customers.product_line: left -> inner": (
         _ALWAYS_MATCHES
     ),
     "ml_customer_features: inner join orders on changed_lines.order_number = orders.order_number: inner -> left": (
@@ -70,7 +70,7 @@ EQUIVALENT: dict[str, str] = {
     "ml_customer_features: inner join orders on members.customer_number = orders.customer_number: inner -> left": (
         _JOINED_TO_NOTHING
     ),
-    "ml_customer_features: inner join order_lines on orders.order_number = order_lines.order_number: inner -> left": (
+    "ml_customer_features: inner join sales on orders.order_number = sales.order_number: inner -> left": (
         "An order without lines adds nothing to the sums."
     ),
     "ml_customer_features: inner join orders on members.customer_number = orders.customer_number (#2): inner -> left": (

@@ -59,7 +59,7 @@ def test_a_filter_that_drops_cancelled_lines(clone: Clone) -> None:
 
 def test_a_left_join_turned_inner(clone: Clone) -> None:
     """Countries whose customers never ordered lose their row; no total moves. The other join loses nothing in this data."""
-    clone.edit("models/marts/metrics_by_country.sql", "left join by_lines on", "inner join by_lines on")
+    clone.edit("models/marts/metrics_by_country.sql", "left join by_sales on", "inner join by_sales on")
     clone.edit("models/marts/dim_products.sql", "left join product_lines", "inner join product_lines")
 
     reviewed = clone.review()

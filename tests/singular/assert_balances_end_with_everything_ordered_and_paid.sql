@@ -1,11 +1,7 @@
 -- At the last month end every customer of the dimension has a balance, and it is all they ordered minus all they paid.
-with balances as (
+with last_balances as (
     select * from {{ ref('fct_customer_balances') }}
-),
-
-last_balances as (
-    select * from balances
-    where month_end_date_key in (select max(all_months.month_end_date_key) from balances as all_months)
+    where month_end_date_key in (select max(all_months.month_end_date_key) from {{ ref('fct_customer_balances') }} as all_months)
 ),
 
 customers as (

@@ -13,6 +13,9 @@
         {{ fact_key }} as member_key,
         {{ date_key_column }} as date_key
     from {{ ref(fact) }}
+    {%- if fact == 'fct_order_lines' %}
+    where {{ is_changed('order_number', [fact]) }}
+    {%- endif %}
 ),
 
 versions_{{ loop.index }} as (

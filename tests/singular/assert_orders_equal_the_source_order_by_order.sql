@@ -1,6 +1,8 @@
 -- Every order of raw is in fct_orders once, with its own status, dates and customer, and with the sums of its own lines.
+{%- set is_changed = is_changed('order_number', ['int_orders__bound', 'fct_orders', 'fct_order_lines']) %}
 with raw_orders as (
     select * from {{ source('classicmodels', 'orders') }}
+    where {{ is_changed }}
 ),
 
 order_lines as (
@@ -15,6 +17,7 @@ order_lines as (
         min(order_status) as first_order_status,
         max(order_status) as last_order_status
     from {{ ref('fct_order_lines') }}
+    where {{ is_changed }}
     group by order_number
 ),
 
@@ -24,6 +27,7 @@ customers as (
 
 orders as (
     select * from {{ ref('fct_orders') }}
+    where {{ is_changed }}
 )
 
 select

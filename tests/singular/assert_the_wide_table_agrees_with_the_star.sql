@@ -1,4 +1,5 @@
 -- orders_obt has the lines of fct_order_lines and their amounts, order by order, and no line is without a customer's or product's name.
+{%- set is_changed = is_changed('order_number', ['fct_order_lines', 'orders_obt']) %}
 with both_sides as (
     select
         order_number,
@@ -6,6 +7,7 @@ with both_sides as (
         net_sales_amount,
         coalesce(margin_amount, 0) as margin_amount
     from {{ ref('fct_order_lines') }}
+    where {{ is_changed }}
     union all
     select
         order_number,
@@ -13,6 +15,7 @@ with both_sides as (
         -net_sales_amount as net_sales_amount,
         -coalesce(margin_amount, 0) as margin_amount
     from {{ ref('orders_obt') }}
+    where {{ is_changed }}
 )
 
 select

@@ -1,0 +1,90 @@
+{{
+    config(
+        materialized='incremental',
+        unique_key='order_number',
+        pre_hook="{{ delete_orders_without_lines() }}",
+    )
+}}
+
+with order_lines as (
+    select * from {{ ref('fct_order_lines') }}
+),
+
+orders as (
+    select * from {{ ref('int_orders__bound') }}
+),
+
+customers as (
+    select * from {{ ref('dim_customers') }}
+),
+
+products as (
+    select * from {{ ref('dim_products') }}
+),
+
+dates as (
+    select * from {{ ref('dim_dates') }}
+),
+
+added_up as (
+    select
+        order_lines.order_number,
+        products.product_line,
+        sum(order_lines.gross_sales_amount) as gross_sales_amount,
+        sum(order_lines.net_sales_amount) as net_sales_amount,
+        sum(order_lines.quantity_ordered) as quantity_ordered,
+        sum(order_lines.margin_amount) as margin_amount,
+        max(order_lines._loaded_at) as _loaded_at
+    from order_lines
+    left join products on order_lines.product_key = products.product_key
+    {%- if is_incremental() %}
+    where
+        order_lines.order_number in (
+            select changed_lines.order_number from {{ ref('fct_order_lines') }} as changed_lines
+            where changed_lines._loaded_at > {{ watermark() }}
+        )
+    {%- endif %}
+    group by order_lines.order_number, products.product_line
+),
+
+final as (
+    select
+        -- keys
+        added_up.order_number,
+        added_up.product_line,
+
+        -- attributes
+        customers.customer_number,
+        customers.country as customer_country,
+        dates.year_month as order_month,
+        cast(orders.shipped_date - orders.order_date as integer) as days_to_ship,
+        coalesce(orders.shipped_date > orders.required_date, false) as is_late,
+
+        -- measures
+        cast(added_up.gross_sales_amount as numeric(18, 2)) as gross_sales_amount,
+        cast(added_up.net_sales_amount as numeric(18, 2)) as net_sales_amount,
+        cast(added_up.quantity_ordered as integer) as quantity_ordered,
+        cast(added_up.margin_amount as numeric(18, 2)) as margin_amount,
+
+        -- lineage
+        added_up._loaded_at
+    from added_up
+    left join orders on added_up.order_number = orders.order_number
+    left join customers on orders.customer_key = customers.customer_key
+    left join dates on orders.order_date_key = dates.date_key
+)
+
+select
+    order_number,
+    product_line,
+    customer_number,
+    customer_country,
+    order_month,
+    days_to_ship,
+    is_late,
+    gross_sales_amount,
+    net_sales_amount,
+    quantity_ordered,
+    margin_amount,
+    _loaded_at
+from final
