@@ -47,13 +47,16 @@ class Column:
         return self.policy.original.replace("{}", self.in_mysql)
 
     def sent(self) -> str:
-        """MySQL expression for the field of the line: empty for NULL, in quotes where it may hold anything."""
+        """CONCAT's arguments for the field of the line: empty for NULL, in quotes where it may hold anything."""
         text = self.policy.sent.replace("{}", self.in_mysql)
         if self.policy.quoted:
-            text = f"""CONCAT('"', REPLACE({text}, '"', '""'), '"')"""
+            text = f"""'"', REPLACE({text}, '"', '""'), '"'"""
+        if not (self.source.nullable or self.unfit):
+            return text
+        value = f"CONCAT({text})" if self.policy.quoted else text
         if self.unfit:
-            return f"CASE WHEN {self.in_mysql} IS NULL OR {self.unfit} THEN '' ELSE {text} END"
-        return f"IF({self.in_mysql} IS NULL, '', {text})" if self.source.nullable else text
+            return f"CASE WHEN {self.in_mysql} IS NULL OR {self.unfit} THEN '' ELSE {value} END"
+        return f"IF({self.in_mysql} IS NULL, '', {value})"
 
     def read_back(self) -> str:
         """Warehouse expression, of any type, whose text is the field again."""

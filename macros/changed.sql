@@ -55,7 +55,8 @@
 {% macro get_incremental_delete_insert_sql(arg_dict) -%}
     {%- set changed, key = quality_relation('changed_keys'), model.config.unique_key -%}
     {%- set column = key if key is string else key[0] -%}
-    {%- if load_relation(changed) and (model.columns[column].data_type or 'integer') == 'integer' -%}
+    {%- set found = arg_dict['dest_columns'] | selectattr('name', 'equalto', column) | list -%}
+    {%- if load_relation(changed) and found and found[0].is_integer() -%}
         insert into {{ changed }}
         select distinct '{{ this.identifier }}', {{ run_time() }}, {{ column }} from {{ arg_dict['temp_relation'] }};
     {% endif -%}
