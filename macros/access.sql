@@ -25,11 +25,11 @@
     {%- endif -%}
 {%- endmacro %}
 
-{% macro default__prepare_access(marts) -%}
+{% macro redshift__prepare_access(marts) -%}
     {{ exceptions.raise_compiler_error('DBT_ROLES=true: roles, masks and row-level security are written for Postgres only.') }}
 {%- endmacro %}
 
-{% macro default__protect_mart() -%}
+{% macro redshift__protect_mart() -%}
     {{ exceptions.raise_compiler_error('DBT_ROLES=true: roles, masks and row-level security are written for Postgres only.') }}
 {%- endmacro %}
 

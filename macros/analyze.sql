@@ -1,12 +1,13 @@
 {#-
-    Post-hook of every table that others read: the next model is planned by what is in the table now. On Postgres only where the table is new: of one that
-    changes little by little autovacuum keeps the statistics.
+    Post-hook of every table that others read: the next model is planned by what is in the table now. On Postgres only where the
+    table is new: of one that changes little by little autovacuum keeps the statistics. dbt takes a macro of Postgres' for Redshift
+    too where Redshift has none of its own.
 -#}
 {% macro analyze_table() -%}
     {{ adapter.dispatch('analyze_table', 'classicmodels')() }}
 {%- endmacro %}
 
-{% macro default__analyze_table() -%}
+{% macro redshift__analyze_table() -%}
     analyze {{ this }}
 {%- endmacro %}
 

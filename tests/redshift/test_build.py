@@ -133,6 +133,13 @@ def test_no_secret_is_in_a_statement_or_an_artefact(days: list[Day], redshift: R
     assert len(stand_in.statements) > 2000 and (redshift.folder / "check_views" / "manifest.json").exists()
 
 
+def test_roles_are_refused_rather_than_left_out(days: list[Day], redshift: Redshift, tmp_path: Path) -> None:
+    """Masks and row-level security are written for Postgres: dbt must not pass over them."""
+    own = {"DBT_TARGET": "redshift", "MYSQL_DATABASE": "check", "DBT_SCHEMA_PREFIX": "check_views", "DBT_ROLES": "true"}
+    refused = dbt(redshift.environment | own, tmp_path, "run", "--select", "dim_dates")
+    assert refused.returncode != 0 and "written for Postgres only" in refused.stdout, refused.stdout[-2000:]
+
+
 PLANTED = {
     "filter": "select count(*) filter (where order_number > 0) as orders from {{ ref('stg_classicmodels__orders') }}",
     "distinct_on": (
