@@ -45,6 +45,7 @@ def test_a_filter_that_drops_cancelled_lines(clone: Clone) -> None:
     marts = re.search(r"\*\*Marts whose data changed:\*\* (.*)\.", reviewed.markdown)
     assert marts and set(re.findall(r"`(\w+)`", marts[1])) == {
         "fct_order_lines",
+        "fct_order_product_lines",
         "orders_obt",
         "metrics_by_country",
         "metrics_by_month",
@@ -85,13 +86,13 @@ def test_a_left_join_turned_inner(clone: Clone) -> None:
 
 def test_a_renamed_mart_column(clone: Clone) -> None:
     """Its own model, contract and unit test were changed with it; what reads it was forgotten."""
-    clone.edit("models/marts/dim_products.sql", "\n    product_vendor,\n", "\n    product_vendor as vendor,\n")
-    clone.edit("models/marts/dim_products.yml", "- name: product_vendor", "- name: vendor")
+    clone.edit("models/marts/dim_products.sql", "\n    product_line,\n", "\n    product_line as line,\n")
+    clone.edit("models/marts/dim_products.yml", "- name: product_line\n", "- name: line\n")
     text = (clone.folder / "models/marts/dim_products.yml").read_text(encoding="utf-8")
     given, expected = text.split("    expect:")
-    clone.write("models/marts/dim_products.yml", given + "    expect:" + expected.replace("product_vendor:", "vendor:"))
+    clone.write("models/marts/dim_products.yml", given + "    expect:" + expected.replace("product_line:", "line:"))
     clone.git("checkout", "--quiet", "-B", "rename")
-    clone.commit("Call the vendor vendor")  # committed or not is the same to the review
+    clone.commit("Call the product line line")  # committed or not is the same to the review
 
     reviewed = clone.review()
 
@@ -100,15 +101,18 @@ def test_a_renamed_mart_column(clone: Clone) -> None:
     assert reviewed.headings[:2] == ["Broken contracts", "No longer built"]
     head, broken = reviewed.cells("Broken contracts")
     assert head == ["what", "change", "read by", "exposures"]
-    assert broken[:3] == [
-        "dim_products.product_vendor",
-        "removed; renamed to vendor, the values are the same",
-        "orders_obt.product_vendor",
-    ]
+    assert broken[:2] == ["dim_products.product_line", "removed; renamed to line, the values are the same"]
+    assert broken[2].startswith(
+        "fct_order_product_lines.product_line, metrics_by_product_line.product_line, ml_customer"
+    )
+    assert broken[2].endswith("vintage_cars_share), orders_obt.product_line")
     assert {"Sales dashboard", "Stock monitor"} <= set(broken[3].split(", "))
     unbuilt = reviewed.section("No longer built")
-    assert "| `orders_obt` | `column products.product_vendor does not exist" in unbuilt
-    assert "And, for want of it: `metrics_by_country`, `metrics_by_month`, `metrics_by_product_line`." in unbuilt
+    assert "| `orders_obt` | `column products.product_line does not exist" in unbuilt
+    assert (
+        "And, for want of it: `metrics_by_country`, `metrics_by_month`, `metrics_by_product_line`, `ml_customer_features`."
+        in unbuilt
+    )
     assert [row[0] for row in reviewed.cells("Tests that newly fail")] == [
         "test",
         "assert_current_versions_equal_the_source",
