@@ -9,7 +9,6 @@ _MEMBERS = (
 )
 _ONLY_RANGE = "Only the smallest and the greatest of these days are used."
 _DISTINCT_LATER = "The last union of this CTE makes the order numbers distinct."
-_ONE_ORDER = "The lines of an order have the order's customer and dates in common."
 _ALWAYS_MATCHES = "There is always a row to join."
 _JOINED_TO_NOTHING = "The rows this adds have an empty key: later steps join them to nothing."
 _GONE = "What this deletes besides went in an earlier build."
@@ -43,7 +42,6 @@ EQUIVALENT: dict[str, str] = {
     "int_orders__bound: union: union -> union all": _DISTINCT_LATER,
     "int_orders__bound: union (#2): union -> union all": _DISTINCT_LATER,
     "int_orders__bound: union (#4): union -> union all": _DISTINCT_LATER,
-    "ml_customer_features: select distinct: distinct -> ": "Read by an anti-join and by a maximum, which duplicates do not change.",
     "fct_order_lines: union: union -> union all": "Read by `in` only.",
     "orders_obt: union: union -> union all": "Read by `in` only.",
     # a row more that nothing is joined to, or none
@@ -105,13 +103,6 @@ EQUIVALENT: dict[str, str] = {
         "Both are later than every month."
     ),
     "incremental: select coalesce(max({{ date_key('month_end_date') }}), 0): 0 -> 1": "Both are earlier than every month.",
-    "metrics_by_product_line: min(customer_number) as customer_number,: min -> max": _ONE_ORDER,
-    "metrics_by_product_line: cast(min(shipped_date - order_date) as integer) as days_to_ship,: min -> max": _ONE_ORDER,
-    "metrics_by_product_line: coalesce(min(shipped_date) > min(required_date), false) as is_late: min -> max": _ONE_ORDER,
-    "metrics_by_product_line: coalesce(min(shipped_date) > min(required_date), false) as is_late (#2): min -> max": _ONE_ORDER,
-    "metrics_by_product_line: coalesce(min(shipped_date) > min(required_date), false) as is_late: coalesce( -> (": (
-        "An order without a shipped date is in neither count of late_share, whether is_late is false or null."
-    ),
     "incremental: where not is_in_source and _loaded_at > {{ watermark() }}: _loaded_at > {{ watermark() }} -> true": _GONE,
     "incremental: where not is_in_source and _loaded_at > {{ watermark() }}: not is_in_source -> true": _REWRITTEN,
     "incremental: where not is_in_source and _loaded_at > {{ watermark() }}: and -> or": _REWRITTEN,
