@@ -12,12 +12,13 @@ from pathlib import Path
 
 SERVERS = ("mariadbd", "mysqld")
 _SYSTEM_FOLDERS = "/usr/sbin:/usr/local/sbin:/usr/libexec:/opt/homebrew/bin:/usr/local/bin"
-PACKAGES = ["mariadb-server-core"]
+PACKAGES = ["mariadb-server-core", "mariadb-client-core"]
+"""The second has ``my_print_defaults``, which the first one's installer calls and does not ask for."""
 ADVICE = """\
 No MySQL-compatible server (mariadbd or mysqld) is on this machine, and it cannot be installed from here.
 Nothing was changed. Do one of these and run the same command again:
 
-  Debian, Ubuntu    sudo apt-get update && sudo apt-get install mariadb-server-core
+  Debian, Ubuntu    sudo apt-get update && sudo apt-get install mariadb-server-core mariadb-client-core
   macOS             brew install mariadb
   Docker            docker compose up -d --wait, then set MYSQL_HOST and the rest as .env.example shows
   a server of yours set MYSQL_HOST, MYSQL_PORT, MYSQL_USER, MYSQL_PASSWORD, MYSQL_DATABASE
@@ -32,13 +33,13 @@ def main() -> int:
     named = dotenv.exists() and any(
         line.startswith("MYSQL_HOST=") and line.split("=", 1)[1].strip() for line in dotenv.read_text().splitlines()
     )
-    if os.environ.get("MYSQL_HOST") or named or find():
+    if os.environ.get("MYSQL_HOST") or named or _can_start():
         return 0
     if shutil.which("apt-get"):
         sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
         if not sudo or _quiet([*sudo, "true"]):
             print(f"Installing {' '.join(PACKAGES)} with apt-get ...", flush=True)
-            if _apt([*sudo, "apt-get"]) and find():
+            if _apt([*sudo, "apt-get"]) and _can_start():
                 return 0
     print(ADVICE, file=sys.stderr)
     return 1
@@ -49,6 +50,12 @@ def find(*names: str) -> "str | None":
     search = os.environ.get("PATH", "") + ":" + _SYSTEM_FOLDERS
     found = (shutil.which(name, path=search) for name in names or SERVERS)
     return next((path for path in found if path), None)
+
+
+def _can_start() -> bool:
+    """Whether a server is there, and all it needs to make its first database."""
+    server = find()
+    return server is not None and (Path(server).name != "mariadbd" or find("my_print_defaults") is not None)
 
 
 def _apt(apt: list[str]) -> bool:

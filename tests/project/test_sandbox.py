@@ -149,11 +149,13 @@ def test_a_bad_dump_leaves_the_source_as_it_was(
 def test_without_a_server_and_without_rights_the_message_says_what_to_run(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(prerequisites, "find", lambda: None)
+    monkeypatch.setattr(prerequisites, "find", lambda *names: None)
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     monkeypatch.setenv("PATH", "/nonexistent")
     assert prerequisites.main() == 1
     told = capsys.readouterr().err
     assert all(words in told for words in ("apt-get install", "brew install", "docker compose", "MYSQL_HOST"))
+    monkeypatch.setattr(prerequisites, "find", lambda *names: None if names else "/usr/sbin/mariadbd")
+    assert prerequisites.main() == 1, "mariadbd without my_print_defaults makes no database"
     monkeypatch.setenv("MYSQL_HOST", "db.example")
     assert prerequisites.main() == 0
