@@ -42,7 +42,7 @@ psql: setup ## a shell on the warehouse; ROLE=analyst sees what that role sees
 	@ROLE=$(ROLE) $(WITH_SERVERS) $(BIN)/python -m sandbox.psql
 roles: setup ## make the warehouse's roles: who may land, build, read what
 	@$(SANDBOX) roles
-run: setup ## land, then dbt build: what a scheduler calls (Postgres only: the landing does not write to Redshift yet)
+run: setup ## land, then dbt build: what a scheduler calls; TARGET=redshift
 	@$(WITH_SERVERS) $(BIN)/python -m ingestion
 	@$(WITH_SERVERS) $(BIN)/dbt build --exclude-resource-type unit_test
 freshness: setup ## ends with 1 when the last landing is older than the sources' contracts allow: for a scheduler

@@ -144,6 +144,9 @@ def _raw_holds(old: str, new: str) -> bool:
         return True
     if old in integers and new in integers:
         return integers[new] > integers[old]
+    lengths = [re.fullmatch(r"(character varying|varbyte)\((\d+)\)", kind) for kind in (old, new)]
+    if lengths[0] and lengths[1]:
+        return lengths[0][1] == lengths[1][1] and int(lengths[1][2]) >= int(lengths[0][2])
     fits = [re.fullmatch(r"numeric\((\d+),(\d+)\)", kind) for kind in (old, new)]
     if fits[0] and fits[1]:
         (precision, scale), (new_precision, new_scale) = (map(int, fit.groups()) for fit in fits if fit)

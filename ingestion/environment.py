@@ -36,20 +36,20 @@ def secret(environment: Mapping[str, str], name: str) -> str:
         raise SettingsError(f"{name}_FILE={file}: {reason}.") from None
 
 
-def warehouse_tls(environment: Mapping[str, str]) -> dict[str, str]:
-    """libpq's ``PGSSLMODE`` and ``PGSSLROOTCERT``: verified in full unless the host is this machine.
+def warehouse_tls(environment: Mapping[str, str], prefix: str = "PG") -> dict[str, str]:
+    """libpq's ``PGSSLMODE`` and ``PGSSLROOTCERT``: verified in full unless a Postgres is on this machine.
 
     The authorities are those this machine trusts, by path: libpq's own word for them, ``system``, means a folder of
     whoever compiled the driver's wheel.
     """
-    host = environment.get("PGHOST", "").strip()
-    if not host or is_local(host):
+    host = environment.get(f"{prefix}HOST", "").strip()
+    if not host or prefix == "PG" and is_local(host):
         return {}
-    mode = environment.get("PGSSLMODE", "").strip() or "verify-full"
-    authority = environment.get("PGSSLROOTCERT", "").strip()
+    mode = environment.get(f"{prefix}SSLMODE", "").strip() or "verify-full"
+    authority = environment.get(f"{prefix}SSLROOTCERT", "").strip()
     if not authority and mode.startswith("verify"):
         authority = ssl.get_default_verify_paths().cafile or "system"
-    return {"PGSSLMODE": mode} | ({"PGSSLROOTCERT": authority} if authority else {})
+    return {f"{prefix}SSLMODE": mode} | ({f"{prefix}SSLROOTCERT": authority} if authority else {})
 
 
 def complete(environment: Mapping[str, str] = os.environ) -> dict[str, str]:

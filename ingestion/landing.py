@@ -20,6 +20,7 @@ import psycopg2
 from ingestion import drift
 from ingestion.drift import Verdict
 from ingestion.plan import Table, plan_table, plan_tables
+from ingestion.redshift import Redshift, S3Stage
 from ingestion.settings import Settings, SettingsError
 from ingestion.source import Source, TableUnreadable, Totals, select_list
 from ingestion.stage import Chunk, Stage
@@ -75,7 +76,7 @@ def land(settings: Settings) -> Report:
         SettingsError: ``AS_OF`` lies before the last landing, a pattern fits nothing in the source, or the raw schema
             holds another source.
     """
-    warehouse = Warehouse(settings)
+    warehouse = Redshift(settings) if settings.staging else Warehouse(settings)
     folder: Path | None = None
     try:
         folder = _work_folder(settings)
@@ -189,10 +190,11 @@ class _Landing:
         """Read in one thread while dlt loads, in this one, whatever files are finished."""
         reader = threading.Thread(target=self._extract, args=(tables,), daemon=True)
         reader.start()
-        stage, ended = None, False
+        stage: S3Stage | Stage | None = S3Stage(self.settings) if self.settings.staging else None
+        ended = False
         try:
             if tables and not self.states:  # dlt's import takes a second or two; nothing may have changed otherwise
-                stage = Stage(self.settings, self.folder)
+                stage = stage or Stage(self.settings, self.folder)
             while not ended:
                 chunks: list[Chunk] = []
                 while not ended and not (chunks and self.extracted.empty()):
@@ -212,7 +214,7 @@ class _Landing:
         finally:
             reader.join()
 
-    def _load(self, stage: Stage, chunks: list[Chunk]) -> None:
+    def _load(self, stage: S3Stage | Stage, chunks: list[Chunk]) -> None:
         load_id, failed = stage.copy(chunks)
         for table, _, _ in chunks:
             report = self._report(table)
@@ -281,32 +283,14 @@ class _Landing:
 
     def _publish(self, changed: list[Table], unchanged: list[Table]) -> Report:
         """Everything that is verified becomes visible at one moment, together with its records."""
-        warehouse, run_id = self.warehouse, str(uuid.uuid4())
-        warehouse.begin()
-        for name in self.forgotten:
-            warehouse.forget(name)
-        for table in changed:
+        run_id, remaining, changes = str(uuid.uuid4()), list(changed), None
+        while changes is None:
+            changes = self._try_to_publish(remaining, unchanged, run_id)
+        for table, change in changes.items():
             report = self._report(table)
-            try:
-                with warehouse.savepoint():
-                    verdict = self.verdicts[table.name]
-                    change = warehouse.publish(table, verdict, run_id, self.loaded_at, self.partial[table])
-                    self._record(table, run_id, change)
-                    warehouse.record_columns(table)
-            except psycopg2.Error as error:
-                report.status = "failed"
-                report.reason = (
-                    f"it could not be published (SQLSTATE {error.pgcode}). The last good rows are untouched. If the raw"
-                    " table was altered by hand, undo that, or drop it: the next run makes it anew."
-                )
-                continue
             report.status = "landed"
             report.inserted, report.updated, report.deleted = change.inserted, change.updated, change.deleted
             report.notes += [change.note] if change.note else []
-        for table in unchanged:
-            self._record(table, run_id, Change(0, 0, 0))
-        warehouse.record_run(run_id, self.started_at, self.loaded_at)
-        warehouse.commit()
         failed = any(report.status == "failed" for report in self.reports.values())
         return Report(
             run_id=run_id,
@@ -317,6 +301,36 @@ class _Landing:
             seconds=round(time.monotonic() - self.clock, 3),
             tables=sorted(self.reports.values(), key=lambda report: report.source_table),
         )
+
+    def _try_to_publish(
+        self, remaining: list[Table], unchanged: list[Table], run_id: str
+    ) -> dict[Table, Change] | None:
+        """What the transaction did to each table; None, and one table less, where the warehouse refuses one."""
+        warehouse, changes = self.warehouse, {}
+        warehouse.begin()
+        for name in self.forgotten:
+            warehouse.forget(name)
+        for table in remaining:
+            verdict = self.verdicts[table.name]
+            try:
+                changes[table] = warehouse.publish(table, verdict, run_id, self.loaded_at, self.partial[table])
+                self._record(table, run_id, changes[table])
+                warehouse.record_columns(table)
+            except psycopg2.Error as error:
+                warehouse.rollback()
+                remaining.remove(table)
+                report = self._report(table)
+                report.status = "failed"
+                report.reason = (
+                    f"it could not be published (SQLSTATE {error.pgcode}). The last good rows are untouched. If the raw"
+                    " table was altered by hand, undo that, or drop it: the next run makes it anew."
+                )
+                return None
+        for table in unchanged:
+            self._record(table, run_id, Change(0, 0, 0))
+        warehouse.record_run(run_id, self.started_at, self.loaded_at)
+        warehouse.commit()
+        return changes
 
     def _tidy(self, published: list[Table]) -> None:
         """What follows publication; a failure here takes nothing back, and the next landing tidies again."""

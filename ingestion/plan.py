@@ -12,7 +12,7 @@ from ingestion.names import quote, quote_mysql, warehouse_names
 from ingestion.settings import Settings
 from ingestion.source import Source, SourceColumn, SourceTable, SourceUnavailable, select_list
 from ingestion.suppression import ERASED, Suppressions, erased_value
-from ingestion.types import NoPolicy, Policy, hashed, policy
+from ingestion.types import LONG_TEXTS, NoPolicy, Policy, hashed, on_redshift, policy
 
 MAX_COLUMNS = 1598
 """PostgreSQL's 1,600 without ``_loaded_at`` and, while staged, ``_exceptions``."""
@@ -192,13 +192,14 @@ def plan_table(
 
 
 def _policy(source: Source, table: SourceTable, column: SourceColumn, settings: Settings, check_texts: bool) -> Policy:
+    data_type = "text" if settings.staging and column.data_type in LONG_TEXTS else column.data_type  # no base64 there
     try:
-        how = policy(column.data_type, column.column_type, column.charset, check_texts)
+        how = policy(data_type, column.column_type, column.charset, check_texts)
     except NoPolicy as error:
         raise NoPolicy(f"column {column.name}: {error}") from None
     if settings.hashes(table.name, column.name):
-        return hashed(how, source.literal(settings.hash_key))
-    return how
+        how = hashed(how, source.literal(settings.hash_key))
+    return on_redshift(how, data_type, column.column_type, column.charset) if settings.staging else how
 
 
 def _withheld(

@@ -5,6 +5,7 @@ import datetime
 import fnmatch
 import hashlib
 import os
+import re
 import ssl
 import tempfile
 from collections.abc import Mapping, Sequence, Set
@@ -18,14 +19,29 @@ __all__ = ["Settings", "SettingsError", "from_environment", "words"]
 
 
 @dataclasses.dataclass(frozen=True)
+class Staging:
+    """Where files wait for Redshift's COPY, and as whom it reads them."""
+
+    bucket: str
+    prefix: str
+    """Begins the key of every file; ends in a slash."""
+    copy_role: str
+    """ARN of the role that COPY names."""
+    region: str = ""
+    """Of the bucket; empty where it is Redshift's own."""
+
+
+@dataclasses.dataclass(frozen=True)
 class Settings:
     """Patterns are shell patterns (``order*``); columns are given as ``table.column``, in MySQL's names."""
 
     mysql: dict[str, Any] = dataclasses.field(repr=False)
     """Arguments of ``pymysql.connect``."""
     database: str
-    postgres: dict[str, str] = dataclasses.field(repr=False)
+    warehouse: dict[str, str] = dataclasses.field(repr=False)
     """libpq parameters."""
+    staging: Staging | None = None
+    """Set where the warehouse is Redshift."""
     include: tuple[str, ...] = ("*",)
     exclude: tuple[str, ...] = ()
     with_views: bool = False
@@ -49,6 +65,11 @@ class Settings:
     """Where a landing makes a folder of its own, which only its user can enter."""
 
     @property
+    def variables(self) -> str:
+        """What the names of the warehouse's variables begin with."""
+        return "REDSHIFT_" if self.staging else "PG"
+
+    @property
     def raw_schema(self) -> str:
         return fit(f"raw_{snake_case(self.database)}")
 
@@ -65,7 +86,7 @@ class Settings:
     @property
     def work_prefix(self) -> str:
         """What the folders of landings into this schema, by this user, are named; the rest of the name is random."""
-        where = (self.postgres["host"], self.postgres["port"], self.postgres["dbname"], self.raw_schema)
+        where = (self.warehouse["host"], self.warehouse["port"], self.warehouse["dbname"], self.raw_schema)
         return f"landing-{hashlib.sha256('|'.join((*where, str(os.geteuid()))).encode()).hexdigest()[:16]}-"
 
     def check_patterns(self, columns: Sequence[str], followed: Set[str]) -> None:
@@ -101,9 +122,10 @@ class Settings:
 
 
 def from_environment(environment: Mapping[str, str] = os.environ, **options: Any) -> Settings:
-    """Read ``MYSQL_*``, libpq's ``PG*`` and ``INGEST_*``; ``options`` from the command line go first.
+    """Read ``MYSQL_*``, libpq's ``PG*`` (``REDSHIFT_*`` where ``DBT_TARGET`` says so) and ``INGEST_*``; ``options``
+    from the command line go first.
 
-    The landing logs in to the warehouse as ``INGEST_USER`` where that is set, else as ``PGUSER``. A secret may be in a
+    The landing logs in to the warehouse as ``INGEST_USER`` where that is set, else as dbt's user. A secret may be in a
     file instead: ``MYSQL_PASSWORD_FILE``, ``PGPASSWORD_FILE``, ``INGEST_PASSWORD_FILE``, ``INGEST_HASH_KEY_FILE``,
     ``ERASURE_KEY_FILE``.
 
@@ -111,8 +133,6 @@ def from_environment(environment: Mapping[str, str] = os.environ, **options: Any
         SettingsError: names the variable.
     """
     read = _Reader(environment)
-    if read.text("DBT_TARGET") == "redshift":
-        raise SettingsError("The landing writes to Postgres only, not to Redshift yet. Nothing was read.")
     host = read.required("MYSQL_HOST")
     mysql: dict[str, Any] = {
         "host": host,
@@ -122,16 +142,19 @@ def from_environment(environment: Mapping[str, str] = os.environ, **options: Any
         "database": read.required("MYSQL_DATABASE"),
         "ssl": _tls(host, read),
     }
-    own_user = read.text("INGEST_USER")
-    postgres = {
-        "host": read.required("PGHOST"),
-        "port": str(read.integer("PGPORT", 5432)),
-        "user": own_user or read.required("PGUSER"),
-        "password": read.secret("INGEST_PASSWORD" if own_user else "PGPASSWORD"),
-        "dbname": read.required("PGDATABASE"),
+    own_user, to_redshift = read.text("INGEST_USER"), read.text("DBT_TARGET") == "redshift"
+    prefix = "REDSHIFT_" if to_redshift else "PG"
+    warehouse = {
+        "host": read.required(f"{prefix}HOST"),
+        "port": str(read.integer(f"{prefix}PORT", 5439 if to_redshift else 5432)),
+        "user": own_user or read.required(f"{prefix}USER"),
+        "password": read.secret("INGEST_PASSWORD" if own_user else f"{prefix}PASSWORD"),
+        "dbname": read.required(f"{prefix}DATABASE"),
     }
-    postgres |= {name.removeprefix("PG").lower(): value for name, value in warehouse_tls(environment).items()}
+    tls = warehouse_tls(environment, prefix)
+    warehouse |= {name.removeprefix(prefix).lower(): value for name, value in tls.items()}
     values: dict[str, Any] = {
+        "staging": _staging(read) if to_redshift else None,
         "include": read.words("INGEST_TABLES") or ("*",),
         "exclude": read.words("INGEST_EXCLUDE_TABLES"),
         "with_views": read.flag("INGEST_VIEWS"),
@@ -154,7 +177,7 @@ def from_environment(environment: Mapping[str, str] = os.environ, **options: Any
         if not all(column.partition(".")):
             raise SettingsError(f"{column!r} names no column; write table.column.")
     work_folder = Path(read.text("INGEST_WORK_FOLDER") or tempfile.gettempdir())
-    return Settings(mysql=mysql, database=mysql["database"], postgres=postgres, work_folder=work_folder, **values)
+    return Settings(mysql=mysql, database=mysql["database"], warehouse=warehouse, work_folder=work_folder, **values)
 
 
 def words(text: str | None) -> tuple[str, ...]:
@@ -191,6 +214,23 @@ class _Reader:
 
     def secret(self, name: str) -> str:
         return secret(self.environment, name)
+
+
+def _staging(read: _Reader) -> Staging:
+    if read.text("REDSHIFT_METHOD") not in ("", "database"):
+        raise SettingsError("REDSHIFT_METHOD: the landing logs in to Redshift by user and password (database) only.")
+    if read.secret("ERASURE_KEY"):
+        raise SettingsError("ERASURE_KEY: people can be erased where the warehouse is Postgres only. Nothing was read.")
+    url = re.fullmatch(r"s3://([a-z0-9.-]+)/([\w/.=-]*?)/*", read.required("REDSHIFT_STAGING_URL"))
+    role = re.fullmatch(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+", read.required("REDSHIFT_COPY_ROLE"))
+    region = re.fullmatch(r"[a-z0-9-]*", read.text("REDSHIFT_REGION"))
+    if not url:
+        raise SettingsError("REDSHIFT_STAGING_URL is not like s3://bucket/folder.")
+    if not role:
+        raise SettingsError("REDSHIFT_COPY_ROLE is not the ARN of a role, such as arn:aws:iam::123456789012:role/copy.")
+    if not region:
+        raise SettingsError("REDSHIFT_REGION is not a region, such as eu-central-1.")
+    return Staging(url[1], f"{url[2]}/" if url[2] else "", role[0], region[0])
 
 
 def _tls(host: str, read: _Reader) -> ssl.SSLContext | None:

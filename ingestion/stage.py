@@ -54,12 +54,12 @@ class Stage:
         self._dlt = dlt
         self._settings = settings
         credentials: dict[str, Any] = {
-            "host": settings.postgres["host"],
-            "port": int(settings.postgres["port"]),
-            "username": settings.postgres["user"],
-            "password": settings.postgres["password"] or "none",  # dlt wants one, even where the server does not
-            "database": settings.postgres["dbname"],
-            "query": CONNECTION | {key: value for key, value in settings.postgres.items() if key.startswith("ssl")},
+            "host": settings.warehouse["host"],
+            "port": int(settings.warehouse["port"]),
+            "username": settings.warehouse["user"],
+            "password": settings.warehouse["password"] or "none",  # dlt wants one, even where the server does not
+            "database": settings.warehouse["dbname"],
+            "query": CONNECTION | {key: value for key, value in settings.warehouse.items() if key.startswith("ssl")},
         }
         with self._alone():
             self._pipeline = dlt.pipeline(

@@ -79,7 +79,7 @@ GEOMETRIES = {
     "geomcollection",
 }
 _AS_TEXT = {"json", "uuid", "inet4", "inet6"}
-_LONG_TEXTS = {"mediumtext", "longtext", "json"}
+LONG_TEXTS = {"mediumtext", "longtext", "json"}
 _LONG = 4096  # bytes; MySQL's REPLACE takes time by the square of them where there is much to replace
 _ONE_CODE_EACH = {
     *("utf8mb4", "utf8mb3", "utf8", "ucs2", "utf16", "utf16le", "utf32", "ascii", "latin1", "latin2", "latin5"),
@@ -142,6 +142,51 @@ def hashed(original: Policy, key_literal: str) -> Policy:
     return Policy("text", sent=f"SHA2(CONCAT({key_literal}, {value}), 256)")
 
 
+def on_redshift(generic: Policy, data_type: str, column_type: str, charset: str | None) -> Policy:
+    """The policy of a column where the warehouse is Redshift.
+
+    Everything is staged as text and cast when it is published. COPY tells no empty text from NULL, so texts travel
+    after a ``t``. Lengths are in bytes, as the source declares them; COPY refuses what is longer, and its table fails.
+    """
+    if generic.raw_type == "text":
+        width = min(_bytes_of(data_type, column_type, charset) if generic.quoted else _BARE, _LONGEST)
+        raw_type, published = f"character varying({width})", "substring({}, 2)" if generic.quoted else "{}"
+        sent = f"CONCAT('t', {generic.sent})" if generic.quoted else generic.sent
+        staged = f"character varying({width + 1})"
+        return dataclasses.replace(generic, raw_type=raw_type, sent=sent, staged_type=staged, published=published)
+    if generic.raw_type == "bytea":
+        width = min(_capacity(column_type) or _LONGEST, _LONGEST // 2 - 1)
+        staged, published = f"character varying({2 * width + 2})", "from_hex(substring({}, 3))"
+        return dataclasses.replace(generic, raw_type=f"varbyte({width})", staged_type=staged, published=published)
+    precision = re.match(r"numeric\((\d+)", generic.raw_type)
+    raw_type = generic.raw_type
+    if precision and int(precision[1]) > 38:  # the most digits that Redshift holds
+        raw_type = f"character varying({_BARE})"
+    return dataclasses.replace(generic, raw_type=raw_type, staged_type=f"character varying({_BARE})")
+
+
+_LONGEST = 65_534  # bytes of a text, less the one before it
+_BARE = 80  # bytes of what is sent without quotes: numbers, times, hashes
+_CHARACTER = {"ascii": 1, "latin1": 3, "utf8mb3": 3, "utf8": 3}
+"""Bytes of UTF-8 that a character takes at most; 4 in all other sets."""
+
+
+def _bytes_of(data_type: str, column_type: str, charset: str | None) -> int:
+    """How long a value of this type can be in UTF-8."""
+    if data_type in ("enum", "set"):
+        members = [len(member.encode()) for member in re.findall(r"'((?:[^']|'')*)'", column_type)]
+        return max([*members, 1]) if data_type == "enum" else sum(members) + len(members)
+    if data_type in ("uuid", "inet4", "inet6"):
+        return _BARE
+    return (_capacity(column_type) or _LONGEST) * _CHARACTER.get(charset or "", 4)
+
+
+def _capacity(column_type: str) -> int | None:
+    """Characters or bytes, where the type says how many."""
+    declared = re.search(r"\((\d+)\)", column_type)
+    return max(1, int(declared[1])) if declared else 255 if column_type.startswith("tiny") else None
+
+
 def _moment(data_type: str, digits: int) -> Policy:
     fraction = {0: "", 3: ".MS"}.get(digits, ".US")
     value = "{} at time zone 'UTC'" if data_type == "timestamp" else "{}"
@@ -173,7 +218,7 @@ def _text(data_type: str, charset: str | None, check: bool) -> Policy:
         unfit.append(f"LOCATE(0x3F, {in_bytes}) AND {back} <> CAST({{}} AS BINARY)")
         reasons.append("not representable in Unicode")
     is_long = f"LENGTH({{}}) > {_LONG}"
-    if check or data_type in _LONG_TEXTS:
+    if check or data_type in LONG_TEXTS:
         back = f"CAST(CONVERT(CONVERT({value} USING utf16) USING utf8mb4) AS BINARY)"  # lone surrogates do not
         refused = f"LOCATE(0x00, {in_bytes}) OR LOCATE(0xED, {in_bytes}) AND {in_bytes} <> {back}"
         unfit.append(refused if check else f"{is_long} AND ({refused})")
@@ -188,7 +233,7 @@ def _text(data_type: str, charset: str | None, check: bool) -> Policy:
         original="CAST({} AS BINARY)",
         original_is_hex=True,
     )
-    if data_type not in _LONG_TEXTS:
+    if data_type not in LONG_TEXTS:
         return plain
     return dataclasses.replace(
         plain,

@@ -1,12 +1,11 @@
 """The warehouse: one connection, one landing at a time; what arrived is checked, then published in one transaction."""
 
-import contextlib
 import dataclasses
 import datetime
 import hashlib
 import re
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import psycopg2
@@ -19,7 +18,7 @@ from ingestion.settings import Settings
 from ingestion.source import Totals
 from ingestion.suppression import Rule, Suppressions
 
-_RECORDS = """
+RECORDS = """
 create table if not exists {raw}._landing_runs (
     run_id text not null primary key,
     started_at timestamptz not null,
@@ -131,27 +130,22 @@ class Warehouse:
         self._settings = settings
         self.raw, self.staging = quote(settings.raw_schema), quote(settings.staging_schema)
         self.erasure = quote(settings.erasure_schema)
-        self._where = f"Postgres at {settings.postgres['host']}:{settings.postgres['port']}"
-        try:
-            self._connection = psycopg2.connect(
-                **(settings.postgres | CONNECTION),
-                application_name="landing",
-                options="-c timezone=UTC -c datestyle=ISO,YMD -c client_encoding=UTF8 -c extra_float_digits=1",
-            )
-        except psycopg2.Error as error:
-            raise WarehouseUnavailable(explain(error, settings)) from None
-        self._connection.autocommit = True
+        self._connection = connect(settings)
         self._cursor = self._connection.cursor()
+        self._set_up_session()
+        self._take_lock()
+
+    def _set_up_session(self) -> None:
         if self._value("show server_encoding") != "UTF8":
-            raise WarehouseUnavailable(f"{self._where}: database {settings.postgres['dbname']} is not encoded in UTF8.")
+            database = self._settings.warehouse["dbname"]
+            raise WarehouseUnavailable(f"{where(self._settings)}: database {database} is not encoded in UTF8.")
         self.version = self._connection.server_version
         if self.version >= 140000:  # a landing that was killed must not hold the lock until its statement ends
             self._execute("set client_connection_check_interval = '1s'")
             self._execute("set idle_session_timeout = 0")  # it waits while the rows are read
         self._execute("set work_mem = '128MB'")
         self._execute("set parallel_tuple_cost = 0")  # of the pairs compared, few are handed on
-        self._execute("set lock_timeout = %s", (f"{max(1, settings.lock_wait)}s",))
-        self._take_lock()
+        self._execute("set lock_timeout = %s", (f"{max(1, self._settings.lock_wait)}s",))
 
     def close(self) -> None:
         self._connection.close()
@@ -165,10 +159,13 @@ class Warehouse:
     def _checksum(self) -> str:
         return "crc32(textsend({}))" if self.version >= 180000 else "('x' || left(md5({}), 8))::bit(32)::bigint"
 
+    def _line(self, table: Table) -> str:
+        return table.read_back()
+
     def prepare(self) -> None:
         """Make the schemas and records; throw away what an earlier landing left in the staging schema."""
         self._execute(f"create schema if not exists {self.raw}")
-        self._execute(_RECORDS.replace("{raw}", self.raw))
+        self._execute(RECORDS.replace("{raw}", self.raw))
         self._execute(f"drop schema if exists {self.staging} cascade")
         self._execute(f"create schema {self.staging}")
 
@@ -255,7 +252,7 @@ class Warehouse:
 
     def staged_totals(self, table: Table) -> Totals:
         """Count and checksum of the rows that arrived."""
-        checksum = self._checksum.replace("{}", table.read_back())
+        checksum = self._checksum.replace("{}", self._line(table))
         ((rows, total),) = self._rows(f"select count(*), coalesce(sum({checksum}), 0) from {self._staged(table)}")
         return Totals(int(rows), int(total))
 
@@ -268,27 +265,19 @@ class Warehouse:
     def begin(self) -> None:
         self._execute("begin isolation level read committed")
 
+    def rollback(self) -> None:
+        self._execute("rollback")
+
     def commit(self) -> None:
         try:
             self._execute("commit")
         except WarehouseUnavailable as error:
             if self._connection.closed:  # the answer was lost, not necessarily the commit
                 raise WarehouseUnavailable(
-                    f"{self._where}: the connection was lost while the landing was committed: it is published as a"
-                    " whole or not at all. Run again."
+                    f"{where(self._settings)}: the connection was lost while the landing was committed: it is published"
+                    " as a whole or not at all. Run again."
                 ) from None
             raise error
-
-    @contextlib.contextmanager
-    def savepoint(self) -> Iterator[None]:
-        """What happens inside happens as a whole or not at all."""
-        self._execute("savepoint one_table")
-        try:
-            yield
-        except psycopg2.Error:
-            self._execute("rollback to savepoint one_table")
-            raise
-        self._execute("release savepoint one_table")
 
     def publish(
         self, table: Table, verdict: Verdict, run_id: str, loaded_at: datetime.datetime, partial: bool
@@ -355,8 +344,8 @@ class Warehouse:
 
     def record_run(self, run_id: str, started_at: datetime.datetime, loaded_at: datetime.datetime) -> None:
         self._execute(
-            f"insert into {self.raw}._landing_runs values (%s, %s, clock_timestamp(), %s, %s)",
-            (run_id, started_at, loaded_at, self._settings.database),
+            f"insert into {self.raw}._landing_runs values (%s, %s, %s, %s, %s)",
+            (run_id, started_at, datetime.datetime.now(datetime.timezone.utc), loaded_at, self._settings.database),
         )
 
     def forget(self, table_name: str) -> None:
@@ -542,7 +531,7 @@ class Warehouse:
             return False
         empty = " or ".join(f"{name} is null" for name in unsure)
         return any(
-            self._value(f"select exists (select from {relation} where {empty})")
+            self._rows(f"select 1 from {relation} where {empty} limit 1")
             for relation in (self._raw(table), self._staged(table))
         )
 
@@ -557,7 +546,7 @@ class Warehouse:
         if not table.key:
             return whole
         values = {column: column.published(alias) if staged else f"{alias}.{column.quoted}" for column in table.key}
-        pairs = [f"{_literal(column.name)}, {value}" for column, value in values.items()]
+        pairs = [f"{literal(column.name)}, {value}" for column, value in values.items()]
         empty = [f"{value} is null" for column, value in values.items() if column.unfit]
         key = f"json_build_object({', '.join(pairs)})::text"
         return f"case when {' or '.join(empty)} then {whole} else {key} end" if empty else key
@@ -582,7 +571,7 @@ class Warehouse:
             if column.unfit
         ]
         described = ", ".join(
-            f"({number}, {_literal(column)}, {hexed}, {_literal(reason)})" for number, column, hexed, reason in columns
+            f"({number}, {literal(column)}, {hexed}, {literal(reason)})" for number, column, hexed, reason in columns
         )
         self._execute(
             f"""
@@ -634,7 +623,32 @@ class Warehouse:
         return self._rows(sql, values)[0][0]
 
 
-def _literal(text: str) -> str:
+def where(settings: Settings) -> str:
+    """The server's kind and address."""
+    kind = "Redshift" if settings.staging else "Postgres"
+    return f"{kind} at {settings.warehouse['host']}:{settings.warehouse['port']}"
+
+
+def connect(settings: Settings) -> Any:
+    """A connection that commits at once.
+
+    Raises:
+        WarehouseUnavailable: says which server and user, and why.
+    """
+    session = "-c timezone=UTC -c datestyle=ISO,YMD -c client_encoding=UTF8 -c extra_float_digits=1"
+    try:
+        connection = psycopg2.connect(
+            **(settings.warehouse | CONNECTION),
+            application_name="landing",
+            options=None if settings.staging else session,
+        )
+    except psycopg2.Error as error:
+        raise WarehouseUnavailable(explain(error, settings)) from None
+    connection.autocommit = True
+    return connection
+
+
+def literal(text: str) -> str:
     return "'" + text.replace("'", "''").replace("%", "%%") + "'"
 
 
@@ -648,15 +662,17 @@ def is_of_the_server(error: psycopg2.Error) -> bool:
 def explain(error: psycopg2.Error, settings: Settings) -> str:
     """libpq's error in words without any value of a row, and what to do about it."""
     message = str(error)
-    user, database = settings.postgres["user"], settings.postgres["dbname"]
+    user, database, pg = settings.warehouse["user"], settings.warehouse["dbname"], settings.variables
     if "password authentication failed" in message or "no password supplied" in message:
         reason = (
-            f"the login of user '{user}' is refused. Check PGUSER and PGPASSWORD (or INGEST_USER, INGEST_PASSWORD)."
+            f"the login of user '{user}' is refused. Check {pg}USER and {pg}PASSWORD (or INGEST_USER, INGEST_PASSWORD)."
         )
     elif not error.pgcode and "does not exist" in message:
-        reason = f"there is no database '{database}' or user '{user}'. Check PGDATABASE and PGUSER."
+        reason = f"there is no database '{database}' or user '{user}'. Check {pg}DATABASE and {pg}USER."
     elif not error.pgcode and re.search("certificate|sslmode|support SSL", message):
-        reason = "no verified TLS connection. Check PGSSLMODE, PGSSLROOTCERT and the host name. No password was sent."
+        reason = (
+            f"no verified TLS connection. Check {pg}SSLMODE, {pg}SSLROOTCERT and the host name. No password was sent."
+        )
     elif error.pgcode == "53100" or "File too large" in message or "No space left" in message:
         reason = "its disk is full. Nothing was published; free space and run again."
     elif error.pgcode == "55P03":
@@ -673,7 +689,7 @@ def explain(error: psycopg2.Error, settings: Settings) -> str:
         reason = f"it stopped a statement (SQLSTATE {error.pgcode}). Nothing was published; run again."
     else:
         reason = (
-            "it cannot be reached or went away. Check PGHOST and PGPORT, and that the server is up. Nothing was"
+            f"it cannot be reached or went away. Check {pg}HOST and {pg}PORT, and that the server is up. Nothing was"
             " published; run again."
         )
-    return f"Postgres at {settings.postgres['host']}:{settings.postgres['port']}: {reason}"
+    return f"{where(settings)}: {reason}"

@@ -31,10 +31,39 @@ def test_what_is_missing_is_named(name: str) -> None:
         from_environment(ENOUGH | {name: " "})
 
 
-def test_a_landing_for_redshift_is_refused() -> None:
-    """dbt would build there while the tables went to Postgres."""
-    with pytest.raises(SettingsError, match="not to Redshift"):
-        from_environment(ENOUGH | {"DBT_TARGET": "redshift"})
+REDSHIFT = {
+    "DBT_TARGET": "redshift",
+    "REDSHIFT_HOST": "localhost",
+    "REDSHIFT_USER": "dbt",
+    "REDSHIFT_PASSWORD": "secret",
+    "REDSHIFT_DATABASE": "dev",
+    "REDSHIFT_STAGING_URL": "s3://bucket/a/b/",
+    "REDSHIFT_COPY_ROLE": "arn:aws:iam::123456789012:role/copy",
+}
+
+
+def test_a_landing_for_redshift_has_its_own_server_always_over_verified_tls() -> None:
+    settings = from_environment(ENOUGH | REDSHIFT)
+    assert (settings.warehouse["host"], settings.warehouse["port"]) == ("localhost", "5439")
+    assert settings.warehouse["user"] == "dbt" and settings.warehouse["sslmode"] == "verify-full"
+    assert settings.staging and (settings.staging.bucket, settings.staging.prefix) == ("bucket", "a/b/")
+
+
+WRONG_FOR_REDSHIFT = {
+    "REDSHIFT_HOST": ("", "REDSHIFT_HOST is not set"),
+    "REDSHIFT_STAGING_URL": ("https://bucket", "REDSHIFT_STAGING_URL is not like s3://bucket/folder"),
+    "REDSHIFT_COPY_ROLE": ("copy' --", "REDSHIFT_COPY_ROLE is not the ARN of a role"),
+    "REDSHIFT_REGION": ("eu'", "REDSHIFT_REGION is not a region"),
+    "REDSHIFT_METHOD": ("iam", "by user and password"),
+    "ERASURE_KEY": ("key", "Postgres only"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_FOR_REDSHIFT)
+def test_what_is_wrong_for_redshift_is_named(name: str) -> None:
+    value, message = WRONG_FOR_REDSHIFT[name]
+    with pytest.raises(SettingsError, match=message):
+        from_environment(ENOUGH | REDSHIFT | {name: value})
 
 
 WRONG = {
@@ -62,8 +91,8 @@ def test_the_landing_may_have_a_login_of_its_own(tmp_path: Path) -> None:
     (tmp_path / "password").write_text("of ingest\n", encoding="utf-8")
     own = {"INGEST_USER": "ingest", "INGEST_PASSWORD_FILE": str(tmp_path / "password")}
     for environment in (ENOUGH | own, {name: ENOUGH[name] for name in ENOUGH if name != "PGUSER"} | own):
-        postgres = from_environment(environment).postgres
-        assert (postgres["user"], postgres["password"]) == ("ingest", "of ingest")
+        login = from_environment(environment).warehouse
+        assert (login["user"], login["password"]) == ("ingest", "of ingest")
 
 
 def test_secrets_may_be_in_files(tmp_path: Path) -> None:
@@ -74,7 +103,7 @@ def test_secrets_may_be_in_files(tmp_path: Path) -> None:
         files[f"{name}_FILE"] = str(file)
     settings = from_environment(ENOUGH | files)
     assert settings.mysql["password"] == b"of MYSQL_PASSWORD "
-    assert settings.postgres["password"] == "of PGPASSWORD "
+    assert settings.warehouse["password"] == "of PGPASSWORD "
     assert settings.hash_key == "of INGEST_HASH_KEY "
 
 
@@ -85,9 +114,9 @@ def test_no_secret_is_shown() -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
 def test_tls_is_left_out_on_this_machine_only(host: str) -> None:
     here = from_environment(ENOUGH | {"MYSQL_HOST": host, "PGHOST": host})
-    assert here.mysql["ssl"] is None and "sslmode" not in here.postgres
+    assert here.mysql["ssl"] is None and "sslmode" not in here.warehouse
     there = from_environment(ENOUGH | {"MYSQL_HOST": "db.example.com", "PGHOST": "db.example.com"})
-    assert there.mysql["ssl"].check_hostname and there.postgres["sslmode"] == "verify-full"
+    assert there.mysql["ssl"].check_hostname and there.warehouse["sslmode"] == "verify-full"
 
 
 def test_command_line_goes_before_the_environment() -> None:

@@ -1,16 +1,20 @@
 """The stand-in for Redshift, or a real one, with the raw data landed."""
 
+import contextlib
 import dataclasses
 import datetime
 import os
 import secrets
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 import redshift_connector
 from cryptography import x509
@@ -18,20 +22,20 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from ingestion.landing import land
-from ingestion.settings import from_environment
+from ingestion.settings import Settings, from_environment
 from sandbox import home, mysql, postgres, source
 from sandbox.trade import trade
 from tests.conftest import DUMP, PROJECT, Servers
+from tests.redshift.copy import Copy
 from tests.redshift.gate import violations
 from tests.redshift.proxy import Backend, Proxy
 
 USER, READER = "dbt_redshift", "analyst"
 DAYS = (datetime.date(2005, 6, 1), datetime.date(2005, 6, 2))
-RAW = "check"
-"""The raw tables are in raw_check, whatever else a real Redshift holds."""
 PATHS = {"check_views": "false", "check_show": "true"}
 """Schema prefixes of our own, one for each way the adapter reads metadata: from system views, or with SHOW (``datasharing``)."""
-RAW_TYPES = {"text": "varchar(65535)", "numeric": "numeric(38,0)"}
+AWS_KEY, AWS_SECRET = "AKIASTANDIN000000000", secrets.token_hex(20)  # pragma: allowlist secret
+BUCKET, COPY_ROLE = "staging", "arn:aws:iam::123456789012:role/copy"
 
 
 def certificate(folder: Path, name: str = "localhost") -> Path:
@@ -66,7 +70,7 @@ class Redshift:
         """dbt on schemas of their own."""
         own = {
             "DBT_TARGET": "redshift",
-            "MYSQL_DATABASE": RAW,
+            "MYSQL_DATABASE": mysql.DATABASE,
             "DBT_SCHEMA_PREFIX": prefix,
             "REDSHIFT_DATASHARING": PATHS.get(prefix, "false"),
         }
@@ -92,39 +96,10 @@ class Redshift:
             sslmode="verify-full",
         )
 
-    def copy_raw(self) -> None:
-        """The raw tables of the Postgres warehouse, row by row, in Redshift's types; bytes, which no model reads, stay behind."""
-        schema, landed = f"raw_{RAW}", f"raw_{mysql.DATABASE}"
-        connection = self.servers.postgres()
-        statements = [f"create schema if not exists {schema}"]
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "select c.relname, array_agg(a.attname::text order by attnum),"
-                " array_agg(format_type(atttypid, atttypmod) order by attnum) from pg_class c"
-                " join pg_attribute a on attrelid = c.oid and attnum > 0 and not attisdropped"
-                " where relnamespace = %s::regnamespace and relkind = 'r'"
-                " and format_type(atttypid, atttypmod) not in ('bytea', 'text[]') group by 1",
-                (landed,),
-            )
-            for table, names, types in cursor.fetchall():
-                columns = [f"{name} {RAW_TYPES.get(type_, type_)}" for name, type_ in zip(names, types, strict=True)]
-                statements.append(f"create table if not exists {schema}.{table} ({', '.join(columns)})")
-                statements.append(f"delete from {schema}.{table}")
-                cursor.execute(f"select {', '.join(names)} from {landed}.{table}")
-                rows = [f"({', '.join(map(_literal, row))})" for row in cursor.fetchall()]
-                statements += [
-                    f"insert into {schema}.{table} values {', '.join(rows[start : start + 500])}"
-                    for start in range(0, len(rows), 500)
-                ]
-        connection.close()
-        self.query(*statements)
-
-
-def _literal(value: object) -> str:
-    if value is None:
-        return "null"
-    text = str(value).replace("\\", "\\\\").replace("'", "''")
-    return f"'{text}'"
+    def settings(self, **options: Any) -> Settings:
+        """Of a landing from the test's MySQL into this Redshift."""
+        own = {name: value for name, value in self.servers.environment.items() if name.startswith("MYSQL_")}
+        return from_environment(self.environment | own | {"DBT_TARGET": "redshift"}, **options)
 
 
 def dbt(environment: dict[str, str], target: Path, *words: str) -> "subprocess.CompletedProcess[str]":
@@ -149,27 +124,64 @@ def redshift(
         if not os.environ.get("REDSHIFT_HOST"):
             pytest.skip("REDSHIFT_HOST is not set: nothing was run on a real Redshift")
         defaults = {"REDSHIFT_PORT": "5439", "REDSHIFT_USER": "dbt", "REDSHIFT_DATABASE": "dev"}
-        yield Redshift(defaults | dict(os.environ), servers, folder, None)
+        real = Redshift(defaults | dict(os.environ), servers, folder, None)
+        taken = real.query(f"select 1 from information_schema.schemata where schema_name = 'raw_{mysql.DATABASE}'")
+        assert not taken, f"REDSHIFT_DATABASE must name a database for tests: raw_{mysql.DATABASE} is there already"
+        yield real
         return
     state = home.read_state()[postgres.NAME]
     password = secrets.token_hex(16)
     backend = Backend(state["port"], "redshift_stand_in", "postgres", state["admin_password"])
     backend.create(USER, password, READER)
     file = certificate(folder)
-    proxy = Proxy(backend, file, violations)
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("REDSHIFT_", "AWS_"))} | {
-        "REDSHIFT_HOST": "localhost",
-        "REDSHIFT_PORT": str(proxy.port),
-        "REDSHIFT_USER": USER,
-        "REDSHIFT_PASSWORD": password,
-        "REDSHIFT_DATABASE": backend.database,
-        "SSL_CERT_FILE": str(file),
-        "DBT_READERS": READER,
-    }
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, staging_bucket() as endpoint:
         patch.setenv("SSL_CERT_FILE", str(file))  # for the driver in this process
-        yield Redshift(environment, servers, folder, proxy)
-    proxy.close()
+        patch.setenv("AWS_ENDPOINT_URL_S3", endpoint)  # for boto3; the keys are anybody's there
+        patch.setenv("AWS_ACCESS_KEY_ID", AWS_KEY)
+        patch.setenv("AWS_SECRET_ACCESS_KEY", AWS_SECRET)
+        patch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+        s3 = boto3.client("s3")
+        s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+        proxy = Proxy(backend, file, violations, Copy(backend, s3, COPY_ROLE))
+        environment = {
+            "REDSHIFT_HOST": "localhost",
+            "REDSHIFT_PORT": str(proxy.port),
+            "REDSHIFT_USER": USER,
+            "REDSHIFT_PASSWORD": password,
+            "REDSHIFT_DATABASE": backend.database,
+            "REDSHIFT_STAGING_URL": f"s3://{BUCKET}/landing",
+            "REDSHIFT_COPY_ROLE": COPY_ROLE,
+            "REDSHIFT_REGION": "eu-central-1",
+            "DBT_READERS": READER,
+        }
+        outside = {name: value for name, value in os.environ.items() if not name.startswith("REDSHIFT_")}
+        yield Redshift(outside | environment, servers, folder, proxy)
+        proxy.close()
+
+
+@contextlib.contextmanager
+def staging_bucket() -> Iterator[str]:
+    """The address of an S3 on this machine, moto's, that ends with the tests."""
+    port = home.free_port()
+    words: list[Path | str] = [
+        PROJECT / ".venv-infra" / "bin" / "python",
+        "-m",
+        "moto.server",
+        "-H",
+        "127.0.0.1",
+        "-p",
+        str(port),
+    ]
+    server = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(100):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+                break
+            time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait()
 
 
 @pytest.fixture(scope="session")
@@ -206,13 +218,14 @@ def days(redshift: Redshift) -> Iterator[list[Day]]:
         as_of = datetime.datetime.combine(day, datetime.time(22), datetime.timezone.utc)
         report = land(from_environment(servers.environment, as_of=as_of))
         assert report.status == "ok", report
-        redshift.copy_raw()
+        report = land(redshift.settings(as_of=as_of))
+        assert report.status == "ok", report
         built.append(_build(redshift, number))
     yield built
     schemas = [
         f"{prefix}_{name}" for prefix in PATHS for name in ("staging", "intermediate", "marts", "snapshots", "seeds")
     ]
-    redshift.query(*(f"drop schema if exists {schema} cascade" for schema in [*schemas, f"raw_{RAW}"]))
+    redshift.query(*(f"drop schema if exists {schema} cascade" for schema in [*schemas, f"raw_{mysql.DATABASE}"]))
 
 
 def _build(redshift: Redshift, number: int) -> Day:

@@ -75,15 +75,18 @@ class Proxy:
         backend: Backend,
         certificate: Path,
         violations: Callable[[str], Sequence[object]],
-        rewrites: Callable[[str], str] = rewrite,
+        copy: Callable[[str], str],
     ):
-        """``certificate``: a PEM file with key and certificate; ``violations``: what Redshift has against a statement."""
+        """``certificate``: a PEM file with key and certificate; ``violations``: what Redshift has against a statement.
+
+        ``copy`` runs a COPY and returns why it failed.
+        """
         self.backend = backend
         self.statements: list[str] = []
         """Every statement as it was sent."""
         self.refused: list[str] = []
         """Why statements were refused."""
-        self._violations, self._rewrite = violations, rewrites
+        self._violations, self._copy = violations, copy
         self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.tls.load_cert_chain(certificate)
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -104,25 +107,29 @@ class Proxy:
             threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
     def _serve(self, client: socket.socket) -> None:
+        session = _Session(self, client)
         try:
-            _Session(self, client).run()
+            session.run()
         except (OSError, EOFError, ssl.SSLError):
             pass  # one side went away
         finally:
-            client.close()
+            session.client.close()
 
-    def prepare(self, sql: str) -> tuple[str, str]:
-        """The statement for PostgreSQL, and an empty text; or why Redshift would not take it."""
+    def prepare(self, sql: str) -> tuple[str, bytes]:
+        """The statement for PostgreSQL, and nothing; or the error with which Redshift would answer."""
         self.statements.append(sql)
         try:
             found = self._violations(sql)
+            if not found and sql.lower().startswith("copy "):
+                failure = self._copy(sql)
+                return ("", _error("XX000", failure)) if failure else ("select 1 where false", b"")
             if not found:
-                return self._rewrite(sql), ""
+                return rewrite(sql), b""
             reason = "Redshift does not support: " + "; ".join(dict.fromkeys(map(str, found)))
         except NotSupported as error:
             reason = str(error)
         self.refused.append(reason)
-        return "", reason
+        return "", _error("0A000", reason)
 
 
 class _Session:
@@ -130,7 +137,7 @@ class _Session:
 
     def __init__(self, proxy: Proxy, client: socket.socket):
         self.proxy, self.client = proxy, client
-        self.refusals: list[str] = []
+        self.refusals: list[bytes] = []
 
     def run(self) -> None:
         parameters = self._start()
@@ -219,7 +226,7 @@ class _Session:
 
     def _answered(self, kind: bytes, body: bytes) -> bytes:
         """A message of PostgreSQL's; its error about a refused statement is replaced by the reason."""
-        return _error("0A000", self.refusals.pop(0)) if kind == b"E" and self.refusals else body
+        return self.refusals.pop(0) if kind == b"E" and self.refusals else body
 
 
 def _message(kind: bytes, body: bytes) -> bytes:

@@ -47,6 +47,8 @@ def rewrite(sql: str) -> str:
         return "select 1 where false"
     if found := re.fullmatch(r'((?:create|drop) schema if (?:not )?exists) "[^"]+"\.(.*)', statement, re.IGNORECASE):
         return f"{found[1]} {found[2]}"  # named with its database
+    if re.match(r"create table\b", statement, re.IGNORECASE):
+        sql = re.sub(r"\bvarbyte\(\d+\)", "bytea", sql, flags=re.IGNORECASE)
     tokens = [match[0] for match in _TOKEN.finditer(sql)]
     words = [token.lower() for token in tokens if not _TOKEN.match(token)["space"]]  # type: ignore[index]
     design: dict[str, object] = {}

@@ -54,6 +54,9 @@ create function redshift.crc32(value text) returns text immutable language sql
     return to_hex(pg_catalog.crc32(convert_to(value, 'UTF8')));
 create function redshift.strtol(value text, base integer) returns bigint immutable language sql
     return case base when 16 then ('x' || lpad(value, 16, '0'))::bit(64)::bigint when 10 then value::bigint end;
+create function redshift.from_hex(value text) returns bytea immutable language sql return decode(value, 'hex');
+create function redshift.from_varbyte(value bytea, format text) returns text immutable language sql
+    return case format when 'hex' then encode(value, 'hex') when 'utf8' then convert_from(value, 'UTF8') end;
 -- the average of whole numbers is a whole number
 create function redshift.whole_average(state bigint[]) returns bigint immutable language sql
     return state[2] / nullif(state[1], 0);
@@ -125,6 +128,15 @@ where attributes.attnum > 0 and not attributes.attisdropped;
 create view redshift.pg_table_def as
 select schema_name as schemaname, table_name as tablename, column_name as "column", data_type as type, encoding, distkey, sortkey, is_nullable = 'NO' as "notnull"
 from redshift.svv_redshift_columns;
+
+-- what COPY refused
+create table redshift.sys_load_error_detail (
+    start_time timestamp not null default now(),
+    file_name text not null,
+    line_number bigint not null,
+    column_name text not null,
+    error_message text not null
+);
 
 create view redshift.svv_external_columns as
 select null::text as schemaname, null::text as tablename, null::text as columnname, null::text as external_type, null::integer as columnnum

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import PROJECT
-from tests.redshift.conftest import PATHS, READER, Day, Redshift, dbt
+from tests.redshift.conftest import AWS_SECRET, PATHS, READER, Day, Redshift, dbt
 from tests.redshift.proxy import Proxy
 
 HEADER = """\
@@ -115,6 +115,8 @@ def test_no_secret_is_in_a_statement_or_an_artefact(days: list[Day], redshift: R
         redshift.environment["REDSHIFT_PASSWORD"],
         stand_in.backend.admin_password,
         redshift.servers.environment["PGPASSWORD"],
+        redshift.servers.environment["MYSQL_PASSWORD"],
+        AWS_SECRET,
     ]
     for name, text in (
         *enumerate(stand_in.statements),
