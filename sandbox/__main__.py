@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import psycopg2
@@ -14,7 +15,10 @@ import pymysql
 from sandbox import demo, home, mysql, postgres, source
 from sandbox.trade import trade
 
-SERVERS = {"MYSQL_HOST": mysql, "PGHOST": postgres}
+
+def warehouse_is_elsewhere(given: Mapping[str, str]) -> bool:
+    """Whether the environment names a Postgres, or the warehouse is Redshift, which is never the sandbox's."""
+    return bool(given.get("PGHOST")) or given.get("DBT_TARGET") == "redshift"
 
 
 def up() -> dict[str, str]:
@@ -22,16 +26,17 @@ def up() -> dict[str, str]:
     given = home.given()
     with home.locked():
         own: dict[str, str] = {}
-        for host, server in SERVERS.items():
-            if not given.get(host):
-                own |= server.start()
+        if not given.get("MYSQL_HOST"):
+            own |= mysql.start()
+        if not warehouse_is_elsewhere(given):
+            own |= postgres.start()
         home.write_private(home.ENV_FILE, "".join(f"{key}={value}\n" for key, value in own.items()))
     return home.environment()
 
 
 def down() -> None:
     with home.locked():
-        stopped = [server.NAME for server in SERVERS.values() if server.stop()]
+        stopped = [server.NAME for server in (mysql, postgres) if server.stop()]
     print(f"Stopped: {', '.join(stopped) or 'nothing was running'}.")
 
 
@@ -52,7 +57,7 @@ def load(dump: Path | None, scale: float, seed: int) -> bool:
         print(f"The source is {given['MYSQL_HOST']}, not the sandbox: it is read as it is, nothing is loaded.")
         return False
     with home.locked():
-        empty_warehouse = (lambda: None) if given.get("PGHOST") else postgres.reset
+        empty_warehouse = (lambda: None) if warehouse_is_elsewhere(given) else postgres.reset
         return source.ensure(dump, scale, seed, empty_warehouse)
 
 
@@ -75,7 +80,7 @@ def play(days: int, seed: int, first: datetime.date | None) -> None:
 def roles() -> int:
     """Make the roles in the warehouse that PGHOST names, else in the sandbox's own; returns the exit code."""
     settings = up()
-    if home.given().get("PGHOST"):
+    if warehouse_is_elsewhere(home.given()):
         return subprocess.run([sys.executable, "-m", "access"], cwd=home.PROJECT, env=settings, check=False).returncode
     postgres.make_roles()
     print("The sandbox's roles are as access/roles.py says; make psql ROLE=analyst logs in as one.")

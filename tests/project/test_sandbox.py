@@ -123,6 +123,17 @@ def test_servers_that_are_named_are_not_started(folder: Folder) -> None:
     assert result.returncode == 1 and "db.example" not in result.stdout
 
 
+def test_there_is_no_postgres_and_no_login_of_one_where_the_warehouse_is_redshift(folder: Folder) -> None:
+    folder.run("down")
+    redshift = {"DBT_TARGET": "redshift", "REDSHIFT_HOST": "warehouse.example"}
+    result = folder.run("exec", "--", "env", **redshift)
+    assert result.returncode == 0
+    assert "MYSQL_HOST=127.0.0.1" in result.stdout
+    assert not [line for line in result.stdout.splitlines() if line.startswith(("PG", "INGEST_USER", "DBT_USER"))]
+    assert len(folder.processes()) == 1
+    assert folder.run("load", "--scale", "0.3", **redshift).stdout == "Source loaded.\n"
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
