@@ -2,34 +2,27 @@
 
 import dataclasses
 import datetime
-import hashlib
 import logging
 import os
 import queue
-import re
 import shutil
 import tempfile
 import threading
 import time
 import uuid
 from pathlib import Path
-from typing import Any, BinaryIO
 
 import psycopg2
 
 from ingestion import drift
 from ingestion.drift import Verdict
-from ingestion.plan import Table, plan_table, plan_tables
+from ingestion.plan import Blocks, Table, plan_table, plan_tables
+from ingestion.reading import reading
 from ingestion.redshift import Redshift, S3Stage
 from ingestion.settings import Settings, SettingsError
-from ingestion.source import Source, TableUnreadable, Totals, select_list
+from ingestion.source import Source, TableUnreadable, Totals
 from ingestion.stage import Chunk, Stage
 from ingestion.warehouse import Change, State, Warehouse, WarehouseUnavailable, explain
-
-CHUNK_ROWS = 250_000
-"""Rows of one file. Files are loaded while MySQL sends the next."""
-
-_SURROGATE = re.compile(rb"\xed[\xa0-\xbf]")
 
 log = logging.getLogger("ingestion")
 
@@ -46,6 +39,8 @@ class TableReport:
     rows: int = 0
     """Rows MySQL sent."""
     checksum: int = 0
+    loaded: int = 0
+    """Of these, rows that were loaded to be compared: all, or those of blocks of keys where something changed."""
     inserted: int = 0
     updated: int = 0
     deleted: int = 0
@@ -80,7 +75,7 @@ def land(settings: Settings) -> Report:
     folder: Path | None = None
     try:
         folder = _work_folder(settings)
-        return _Landing(settings, warehouse, folder).run()
+        return Landing(settings, warehouse, folder).run()
     except psycopg2.Error as error:
         raise WarehouseUnavailable(explain(error, settings)) from None
     finally:
@@ -98,7 +93,7 @@ def _work_folder(settings: Settings) -> Path:
     return Path(tempfile.mkdtemp(prefix=settings.work_prefix, dir=settings.work_folder))
 
 
-class _Landing:
+class Landing:
     def __init__(self, settings: Settings, warehouse: Warehouse, folder: Path):
         self.settings = settings
         self.warehouse = warehouse
@@ -107,9 +102,10 @@ class _Landing:
         self.clock = time.monotonic()
         self.reports: dict[str, TableReport] = {}
         self.totals: dict[Table, Totals] = {}
-        self.digests: dict[Table, list[str]] = {}
+        self.loaded: dict[Table, Totals] = {}
+        self.states_read: dict[Table, State] = {}
         self.verdicts: dict[str, Verdict] = {}
-        self.partial: dict[Table, bool] = {}
+        self.partial: dict[Table, bool | Blocks] = {}
         self.load_ids: dict[str, list[str]] = {}
         self.forgotten: list[str] = []
         self.extracted: queue.Queue[Chunk | BaseException | None] = queue.Queue()
@@ -239,26 +235,26 @@ class _Landing:
 
     def _extract_table(self, table: Table) -> None:
         started = time.monotonic()
-        reading = _Reading(self, table)
-        if not reading.run():  # a NUL or surrogate among its texts: once more, with every text checked
+        read = reading(self, table)
+        if not read.run():  # a NUL or surrogate among its texts: once more, with every text checked
             table = plan_table(
                 self.source, table.source, table.name, self.settings, self.suppressions, check_texts=True
             )
-            reading = _Reading(self, table)
-            reading.run()
+            read = reading(self, table)
+            read.run()
         report = self._report(table)
-        self.totals[table], self.digests[table] = reading.totals, reading.digests
-        report.rows, report.checksum = reading.totals.rows, reading.totals.checksum
+        self.totals[table], self.loaded[table], self.partial[table] = read.totals, read.loaded, read.partial
+        self.states_read[table] = State(read.totals.rows, read.digests, read.compared_at)
+        report.rows, report.checksum, report.loaded = read.totals.rows, read.totals.checksum, read.loaded.rows
         if not report.reason:  # else a part of it was refused already
-            report.status = "unchanged" if reading.unchanged else "staged"
-        self.partial[table] = reading.partial
+            report.status = "unchanged" if read.unchanged else "staged"
         log.info("read %-30s %12s rows %7.1f s", table.source.name, f"{report.rows:,}", time.monotonic() - started)
 
     # verify, publish
 
     def _verified(self, table: Table) -> bool:
         """Whether what arrived is what MySQL sent."""
-        report, sent = self._report(table), self.totals[table]
+        report, sent = self._report(table), self.loaded[table]
         try:
             arrived = self.warehouse.staged_totals(table)
         except psycopg2.Error as error:
@@ -269,10 +265,7 @@ class _Landing:
             return False
         if sent != arrived:
             report.status = "failed"
-            report.reason = (
-                f"MySQL sent {sent.rows} rows with checksum {sent.checksum}, {arrived.rows} rows with checksum"
-                f" {arrived.checksum} arrived. The last good rows are untouched; run again."
-            )
+            report.reason = f"{sent} were loaded, {arrived} arrived. The last good rows are untouched; run again."
         elif self.partial[table] and self.warehouse.has_empty_key(table):
             report.status = "failed"
             report.reason = "a key could not be held, so changes cannot be found: take it out of INGEST_INCREMENTAL"
@@ -348,128 +341,8 @@ class _Landing:
         self.warehouse.record_table(
             run_id, table, change, self.totals[table], report.cast_exceptions, load_ids, self.loaded_at
         )
-        if self.partial[table]:
-            return
-        self.warehouse.record_state(table, State(self.totals[table].rows, self.digests[table], self.loaded_at))
+        if self.partial[table] is not True:
+            self.warehouse.record_state(table, self.states_read[table])
 
     def _report(self, table: Table) -> TableReport:
         return self.reports[table.source.name]
-
-
-class _Reading:
-    """Reads one table into files of ``CHUNK_ROWS`` rows and hands them over to be loaded.
-
-    A file whose digest is the same as last time, like all files before it, is held back: if that holds to the end,
-    nothing has changed and nothing is loaded.
-    """
-
-    def __init__(self, landing: _Landing, table: Table):
-        self.landing = landing
-        self.table = table
-        state, verdict = landing.states.get(table.name), landing.verdicts[table.name]
-        settled = not (verdict.is_new or verdict.added or verdict.widened or verdict.breaking)
-        compared = state if settled and not landing.settings.full_compare else None
-        condition = self._newer_rows(compared) if compared and table.change_column else None
-        self.partial = condition is not None
-        self.state = None if self.partial else compared
-        line = table.line(landing.warehouse.mysql_checksum)
-        self.select = select_list(landing.settings.database, table.source.name, line, condition)
-        self.totals = Totals(0, 0)
-        self.digests: list[str] = []
-        self.unchanged = False
-        self._held: list[Chunk] = []
-        self._same = self.state is not None
-        self._staged = False
-
-    def run(self) -> bool:
-        """Read to the end; False if a text holds what the warehouse would refuse and nobody looked for."""
-        source, limit, clean = self.landing.source, CHUNK_ROWS, True
-        source.reset_totals()
-        if self.state is None:
-            self._hand_over()  # what cannot be staged fails before it is read
-        file = _File(self)
-        for rows in source.stream(self.select):
-            while rows and clean:
-                now, rows = rows[: limit - file.rows], rows[limit - file.rows :]
-                clean = file.write(now)
-                if clean and file.rows == limit:
-                    self._finish(file)
-                    file = _File(self)
-        if not clean:
-            file.close()
-            file.path.unlink(missing_ok=True)
-            return False
-        self._finish(file)
-        self.totals = source.totals()
-        counted = self._raw_rows_are_there()
-        self.unchanged = self._same and self.state is not None and self.digests == self.state.digests and counted
-        if self.unchanged:
-            for _, path, _ in self._held:
-                path.unlink()
-        else:
-            self._hand_over()
-        return True
-
-    def _finish(self, file: "_File") -> None:
-        digest = file.close()
-        self.digests.append(digest)
-        if file.rows:
-            self._held.append((self.table, file.path, file.rows))
-        number = len(self.digests)
-        self._same = self._same and self.state is not None and self.state.digests[number - 1 : number] == [digest]
-        if not self._same:
-            self._hand_over()
-
-    def _hand_over(self) -> None:
-        if not self._staged:
-            self.landing.warehouse.create_staged(self.table, self.landing.verdicts[self.table.name])
-            self._staged = True
-        for chunk in self._held:
-            self.landing.extracted.put(chunk)
-        self._held.clear()
-
-    def _raw_rows_are_there(self) -> bool:
-        """Whether nobody took rows out of the raw table, or put some in, behind the landing's back."""
-        if not (self._same and self.state):
-            return False
-        return self.landing.warehouse.row_count(self.table) == self.state.row_count
-
-    def _newer_rows(self, state: State) -> str | None:
-        """MySQL condition for the rows of an incremental table that may have changed; None to read all."""
-        settings = self.landing.settings
-        if self.landing.loaded_at - state.compared_at >= settings.full_every:
-            return None
-        newest: Any = self.landing.warehouse.newest(self.table)
-        if newest is None or self.table.change_column is None:
-            return None
-        if isinstance(newest, datetime.date):
-            newest = newest - settings.look_back
-        if isinstance(newest, datetime.datetime):
-            newest = newest.replace(tzinfo=None)
-        return f"{self.table.change_column.in_mysql} >= {self.landing.source.literal(str(newest))}"
-
-
-class _File:
-    """One CSV file: a header, then lines as MySQL sent them."""
-
-    def __init__(self, reading: _Reading):
-        self.path: Path = reading.landing.folder / f"{uuid.uuid4().hex}.csv"
-        self.rows = 0
-        self._digest = hashlib.sha256(reading.select.encode())
-        self._file: BinaryIO = self.path.open("wb")
-        self._file.write((",".join(reading.table.staged_names) + "\n").encode())
-
-    def write(self, rows: list[bytes]) -> bool:
-        """Append rows; False if one holds what no PostgreSQL text can: NUL, or a lone surrogate."""
-        rows.append(b"")
-        lines = b"\n".join(rows)
-        self.rows += len(rows) - 1
-        self._digest.update(lines)
-        self._file.write(lines)
-        return b"\0" not in lines and not (b"\xed" in lines and _SURROGATE.search(lines))
-
-    def close(self) -> str:
-        self._file.close()
-        if not self.rows:
-            self.path.unlink()
-        return self._digest.hexdigest()[:32]

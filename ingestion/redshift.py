@@ -18,7 +18,7 @@ import psycopg2.errorcodes
 
 from ingestion.drift import KnownColumn, Verdict
 from ingestion.names import quote
-from ingestion.plan import EXCEPTIONS, Column, Table
+from ingestion.plan import EXCEPTIONS, Blocks, Column, Table
 from ingestion.settings import Settings
 from ingestion.stage import Chunk, StageUnavailable
 from ingestion.suppression import Suppressions
@@ -135,6 +135,7 @@ class Redshift(Warehouse):
     """The same steps as on Postgres, in what Redshift has."""
 
     mysql_checksum = "CRC32({})"
+    publishes_blocks = False
     _checksum = "strtol(crc32({}), 16)"
 
     def close(self) -> None:
@@ -248,7 +249,7 @@ class Redshift(Warehouse):
         self._execute("begin")
 
     def publish(
-        self, table: Table, verdict: Verdict, run_id: str, loaded_at: datetime.datetime, partial: bool
+        self, table: Table, verdict: Verdict, run_id: str, loaded_at: datetime.datetime, partial: bool | Blocks
     ) -> Change:
         self._write_exceptions(table, loaded_at, partial)
         if verdict.adopts:
@@ -303,7 +304,7 @@ class Redshift(Warehouse):
             (loaded_at,),
         )
 
-    def _apply_by_key(self, table: Table, run_id: str, loaded_at: datetime.datetime, partial: bool) -> Change:
+    def _apply_by_key(self, table: Table, run_id: str, loaded_at: datetime.datetime, partial: bool | Blocks) -> Change:
         raw, staged = self._raw(table), self._staged(table)
         keys = ", ".join(f"{column.published('s')} as {column.quoted}" for column in table.key)
         same = " and ".join(_equal(column, f"r.{column.quoted}", f"k.{column.quoted}") for column in table.key)
@@ -382,7 +383,7 @@ class Redshift(Warehouse):
         empty = [f"{value} is null" for column, value in values.items() if column.unfit]
         return f"case when {' or '.join(empty)} then {whole} else {key} end" if empty else key
 
-    def _write_exceptions(self, table: Table, loaded_at: datetime.datetime, partial: bool) -> None:
+    def _write_exceptions(self, table: Table, loaded_at: datetime.datetime, partial: bool | Blocks) -> None:
         name, staged = (table.name,), self._staged(table)
         if not (partial and table.keeps_exceptions):
             self._execute(f"delete from {self.raw}._landing_exceptions where table_name = %s", name)

@@ -49,14 +49,22 @@ class SourceTable:
     transactional: bool
     """Whether its rows belong to the snapshot; a MyISAM table is read as it is when its turn comes."""
     is_view: bool = False
+    in_key_order: bool = False
+    """Whether its rows lie in the order of its primary key: to ask for them in that order costs nothing."""
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(frozen=True)
 class Totals:
-    """What MySQL counted while it sent the rows of one table."""
+    """Rows of one table, and the sum of their checksums: what MySQL counts while it sends them."""
 
     rows: int
     checksum: int
+
+    def __add__(self, other: "Totals") -> "Totals":
+        return Totals(self.rows + other.rows, self.checksum + other.checksum)
+
+    def __str__(self) -> str:
+        return f"{self.rows} rows with checksum {self.checksum}"
 
 
 class Source:
@@ -103,12 +111,15 @@ class Source:
             " LEFT JOIN information_schema.engines e ON e.engine = t.engine"
             " WHERE t.table_schema = database() AND coalesce(t.table_type, '') NOT IN ('SYSTEM VIEW', 'SEQUENCE')"
         )
-        columns = self._columns()
+        columns, clustered = self._columns()
         for name, _, _, is_view in rows:
             if is_view:  # what a view says about NULL need not hold
                 columns[name] = [dataclasses.replace(column, nullable=True) for column in columns.get(name, ())]
         tables = [
-            SourceTable(name, tuple(columns.get(name, ())), int(estimate), bool(transactional), bool(is_view))
+            SourceTable(
+                *(name, tuple(columns.get(name, ())), int(estimate), bool(transactional), bool(is_view)),
+                in_key_order=bool(transactional) and name in clustered,
+            )
             for name, estimate, transactional, is_view in rows
         ]
         return sorted(tables, key=lambda table: (-table.estimated_rows, table.name))
@@ -148,6 +159,14 @@ class Source:
         """What the session counted since ``reset_totals``."""
         ((rows, checksum),) = self._query("SELECT @landing_rows, @landing_checksum")
         return Totals(int(rows or 0), int(checksum or 0))
+
+    def bounds(self, table: str, column: str) -> tuple[int, int] | None:
+        """The smallest and the greatest value of a whole number; None where it is empty. Raises as ``stream``."""
+        name = quote_mysql(column)
+        both = f"COALESCE(CONCAT(MIN({name}), ',', MAX({name})), '')"
+        ((text,),) = self.stream(select_list(self._settings.database, table, both))
+        low, _, high = text.partition(b",")
+        return (int(low), int(high)) if text else None
 
     def literal(self, text: str) -> str:
         return str(self._connection.escape(text))
@@ -209,7 +228,8 @@ class Source:
             reason = f"{overlong} rows are longer, as text, than the server's max_allowed_packet; raise it there"
             raise TableUnreadable(reason)
 
-    def _columns(self) -> dict[str, list[SourceColumn]]:
+    def _columns(self) -> tuple[dict[str, list[SourceColumn]], set[str]]:
+        """The columns of each table, and the tables with a primary key."""
         keys: dict[tuple[str, str], list[tuple[str, bool]]] = {}
         for table, index, column, nullable, part in self._query(
             "SELECT table_name, index_name, column_name, nullable, sub_part FROM information_schema.statistics"
@@ -230,7 +250,7 @@ class Source:
             columns.setdefault(table, []).append(
                 SourceColumn(name, data_type, column_type, charset, bool(nullable), position)
             )
-        return columns
+        return columns, {table for table, index in keys if index == "PRIMARY"}
 
     def _query(self, sql: str) -> tuple[tuple[Any, ...], ...]:
         try:

@@ -13,7 +13,7 @@ from psycopg2.extras import execute_values
 
 from ingestion.drift import KnownColumn, Verdict
 from ingestion.names import quote
-from ingestion.plan import EXCEPTIONS, Table
+from ingestion.plan import EXCEPTIONS, Blocks, Table
 from ingestion.settings import Settings
 from ingestion.source import Totals
 from ingestion.suppression import Rule, Suppressions
@@ -156,6 +156,11 @@ class Warehouse:
         return "CRC32({})" if self.version >= 180000 else "CAST(CONV(LEFT(MD5({}), 8), 16, 10) AS UNSIGNED)"
 
     @property
+    def publishes_blocks(self) -> bool:
+        """Whether a part of a table can be published: its checksums are CRC32, which the reader has too."""
+        return bool(self.version >= 180000)
+
+    @property
     def _checksum(self) -> str:
         return "crc32(textsend({}))" if self.version >= 180000 else "('x' || left(md5({}), 8))::bit(32)::bigint"
 
@@ -280,11 +285,12 @@ class Warehouse:
             raise error
 
     def publish(
-        self, table: Table, verdict: Verdict, run_id: str, loaded_at: datetime.datetime, partial: bool
+        self, table: Table, verdict: Verdict, run_id: str, loaded_at: datetime.datetime, partial: bool | Blocks
     ) -> Change:
         """Make the raw table equal to the staged one, touching only rows that differ.
 
-        ``partial``: the staged rows are those that changed; rows that are not among them stay.
+        ``partial``: where true, the staged rows are some that may have changed, and rows that are not among them stay;
+        where it names blocks, they are all rows of these blocks, and those of others stay.
         """
         if verdict.adopts:
             grants = self._grants(table)
@@ -465,7 +471,7 @@ class Warehouse:
             (f"{self.raw}.{quote(table.name)}",),
         )
 
-    def _apply_changes(self, table: Table, run_id: str, loaded_at: datetime.datetime, partial: bool) -> Change:
+    def _apply_changes(self, table: Table, run_id: str, loaded_at: datetime.datetime, partial: bool | Blocks) -> Change:
         raw, staged = self._raw(table), self._staged(table)
         self._execute(f"create temporary table _changes on commit drop as {self._difference(table, partial)}")
         self._execute("analyze _changes")
@@ -492,7 +498,7 @@ class Warehouse:
         self._execute("drop table _changes")
         return Change(inserted, updated, deleted)
 
-    def _difference(self, table: Table, partial: bool) -> str:
+    def _difference(self, table: Table, partial: bool | Blocks) -> str:
         """Pairs of row addresses that differ: by key, or by the whole row where there is none."""
         raw, staged = self._raw(table), self._staged(table)
         if not table.key or self.has_empty_key(table):
@@ -518,11 +524,19 @@ class Warehouse:
         if rest:
             left_row, right_row = (", ".join(side) for side in zip(*rest, strict=True))
             missing = f"{missing} or ({left_row}) is distinct from ({right_row})"
-        join = "right" if partial else "full"
+        join = "right" if partial is True else "full"
         return (
-            f"select r.ctid as raw_row, s.ctid as staged_row from {raw} r {join} join {staged} s on {on}"
-            f" where {missing}"
+            f"select r.ctid as raw_row, s.ctid as staged_row from {self._part(table, partial)} r"
+            f" {join} join {staged} s on {on} where {missing}"
         )
+
+    def _part(self, table: Table, partial: bool | Blocks) -> str:
+        """The raw rows that the staged ones stand for, and perhaps more."""
+        if not isinstance(partial, Blocks):
+            return self._raw(table)
+        block = f"{table.key[0].quoted}::bigint >> {partial.bits}"
+        numbers = ",".join(map(str, partial.numbers))
+        return f"(select ctid, * from {self._raw(table)} where {block} = any('{{{numbers}}}'::bigint[]))"
 
     def has_empty_key(self, table: Table) -> bool:
         """Whether a key column is NULL somewhere because its value could not be held."""
@@ -551,15 +565,21 @@ class Warehouse:
         key = f"json_build_object({', '.join(pairs)})::text"
         return f"case when {' or '.join(empty)} then {whole} else {key} end" if empty else key
 
-    def _write_exceptions(self, table: Table, loaded_at: datetime.datetime, partial: bool) -> None:
+    def _write_exceptions(self, table: Table, loaded_at: datetime.datetime, partial: bool | Blocks) -> None:
         """Replace the records of values that could not be held."""
         name = (table.name,)
-        if not (partial and table.keeps_exceptions):
+        if isinstance(partial, Blocks) and table.keeps_exceptions:
+            self._execute(
+                f"delete from {self.raw}._landing_exceptions e using {self._part(table, partial)} r"
+                f" where e.table_name = %s and e.row_key = {self._row_key(table, 'r', staged=False)}",
+                name,
+            )
+        elif not (partial and table.keeps_exceptions):
             self._execute(f"delete from {self.raw}._landing_exceptions where table_name = %s", name)
         if not table.keeps_exceptions or not self.staged_exceptions(table):
             return
         key = self._row_key(table, "s", staged=True)
-        if partial:
+        if partial is True:
             self._execute(
                 f"delete from {self.raw}._landing_exceptions e using {self._staged(table)} s"
                 f" where e.table_name = %s and e.row_key = {key}",

@@ -24,7 +24,7 @@ import dlt  # noqa: F401
 import dlt.destinations.impl.postgres.postgres  # noqa: F401
 
 import ingestion.__main__
-import ingestion.landing
+import ingestion.reading
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload([__name__])
@@ -138,7 +138,7 @@ def _run(
     os.environ.clear()
     os.environ.update(environment)
     if chunk_rows:
-        ingestion.landing.CHUNK_ROWS = chunk_rows
+        ingestion.reading.CHUNK_ROWS = chunk_rows
     if largest_file:
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
 

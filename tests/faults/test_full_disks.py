@@ -19,7 +19,7 @@ def test_a_work_file_may_not_grow(shop: Shop, result: Result) -> None:
     shop.land()
     before = shop.source()
     shop.change()
-    shop.lane.execute("update large set filler = 'CANARY' where id = 1")
+    shop.lane.execute("update large set filler = concat(filler, ' CANARY')")
     landing = shop.start(largest_file=1_000_000)
     assert landing.end() == 3
     assert "error: Work folder: File too large. Nothing was published; run again." in landing.said()
@@ -35,7 +35,7 @@ def test_the_disk_of_the_work_folder_is_full(shop: Shop, result: Result, tmp_pat
     shop.land()
     before = shop.source()
     shop.change()
-    shop.lane.execute("update large set filler = 'CANARY' where id = 1")
+    shop.lane.execute("update large set filler = concat(filler, ' CANARY')")
     with _small_disk(tmp_path / "small", kilobytes):
         landing = shop.start(environment={"INGEST_WORK_FOLDER": str(tmp_path / "small")}, chunk_rows=10_000)
         assert landing.end() == 3

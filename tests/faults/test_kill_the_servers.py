@@ -145,7 +145,7 @@ def test_mysqls_connection_is_cut_in_the_middle_of_a_table(shop: Shop, result: R
     shop.land()
     before = shop.source()
     shop.change()
-    landing = shop.start(at=IN_A_TABLE, chunk_rows=10_000)
+    landing = shop.start(at=Point("ingestion.reading:BlockReading._take", "after", 2))
     landing.wait()
     ((number,),) = shop.lane.source("select id from information_schema.processlist where user = 'fault'")
     shop.lane.execute(f"kill {which} {number}")

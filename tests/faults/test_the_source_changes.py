@@ -54,6 +54,22 @@ def test_while_it_is_read(shop: Shop, result: Result, what: str, point: object) 
     result.healed = "exact"
 
 
+@pytest.mark.parametrize("what", ["a column is added by a rebuild", "a table is emptied and made anew"])
+def test_while_it_is_read_for_the_first_time(shop: Shop, result: Result, what: str) -> None:
+    snapshot = shop.source()
+    landing = shop.start(at=PLANNED)
+    landing.wait()
+    shop.lane.execute(*CHANGES[what])
+    landing.go()
+    assert landing.end() == 1 and "error: orders: it could not be read" in landing.said(), landing.said()
+    del snapshot["orders"]
+    assert shop.raw() == snapshot
+    result.seen = "orders named, the others whole"
+    shop.runs += 1
+    shop.heals()
+    result.healed = "exact"
+
+
 def test_a_table_is_dropped(shop: Shop, result: Result) -> None:
     shop.land()
     before = shop.source()

@@ -209,7 +209,7 @@ def test_no_read_is_torn_when_landings_are_killed(shop: Shop, result: Result) ->
 
 
 @pytest.mark.parametrize(
-    "point", [SNAPSHOT, IN_A_TABLE, Point("ingestion.landing:_Landing._extract_table", "after", 2)], ids=str
+    "point", [SNAPSHOT, IN_A_TABLE, Point("ingestion.landing:Landing._extract_table", "after", 2)], ids=str
 )
 def test_what_is_written_after_the_snapshot_comes_next_time(shop: Shop, result: Result, point: Point) -> None:
     shop.land()
