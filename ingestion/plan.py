@@ -14,7 +14,7 @@ from ingestion.names import quote, quote_mysql, warehouse_names
 from ingestion.settings import Settings
 from ingestion.source import Source, SourceColumn, SourceTable, SourceUnavailable, select_list
 from ingestion.suppression import ERASED, Suppressions, erased_value
-from ingestion.types import LONG_TEXTS, NoPolicy, Policy, hashed, on_redshift, policy
+from ingestion.types import INTEGER_BITS, LONG_TEXTS, NoPolicy, Policy, hashed, on_redshift, policy
 
 MAX_COLUMNS = 1598
 """PostgreSQL's 1,600 without ``_loaded_at`` and, while staged, ``_exceptions``."""
@@ -104,8 +104,8 @@ class Table:
         key = self.key
         if not (self.source.in_key_order and key and key[0] is self.columns[0] and len(self.columns) > 1):
             return None
-        whole = key[0].policy.raw_type in ("smallint", "integer", "bigint") and not key[0].policy.staged_type
-        return None if any(column.unfit for column in key) or not whole else key[0]
+        whole = key[0].source.data_type in INTEGER_BITS and key[0].policy.raw_type in ("smallint", "integer", "bigint")
+        return key[0] if whole and not any(column.unfit for column in key) else None
 
     @property
     def keeps_exceptions(self) -> bool:

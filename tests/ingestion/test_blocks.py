@@ -181,11 +181,21 @@ def test_a_block_of_more_rows_than_a_file_is_loaded_without_waiting(
         ("id int, what varchar(9)", "innodb", "seq, 'old'"),
         ("id int, what int, primary key (what, id)", "innodb", "seq, seq"),
         ("id bigint unsigned primary key, what varchar(9)", "innodb", "seq, 'old'"),
+        ("id bit(16) primary key, what varchar(9)", "innodb", "seq, 'old'"),
         ("id int primary key, what varchar(9)", "myisam", "seq, 'old'"),
         ("id int, what int, primary key (id, what)", "innodb", "1, seq"),
         ("id int, what date, primary key (id, what)", "innodb", "seq, '2005-01-01'"),
     ],
-    ids=["text", "no key", "not first", "too large", "no snapshot", "all rows of one key", "key that may be empty"],
+    ids=[
+        "text",
+        "no key",
+        "not first",
+        "too large",
+        "bits",
+        "no snapshot",
+        "all rows of one key",
+        "key that may be empty",
+    ],
 )
 def test_other_tables_are_loaded_as_a_whole(lane: Lane, columns: str, engine: str, row: str) -> None:
     lane.execute(f"create table t ({columns}) engine = {engine}", f"insert into t select {row} from seq_1_to_1000")
@@ -264,3 +274,23 @@ def test_a_partitioned_table(lane: Lane) -> None:
     table = _land(lane)
     assert (table.rows, table.updated, table.deleted) == (4999, 1, 1) and table.loaded <= 4 * BLOCK_ROWS
     assert lane.warehouse("select id, what from {raw}.t order by 1") == lane.source("select id, what from t order by 1")
+
+
+@pytest.mark.parametrize(
+    ("key", "values"),
+    [
+        ("bigint", (-(2**63), -1, 0, 2**63 - 1)),
+        ("int(7) unsigned zerofill", (0, 1, 42, 2**32 - 1)),
+        ("tinyint", (-128, -1, 0, 127)),
+    ],
+)
+def test_the_ends_of_the_keys_types(lane: Lane, key: str, values: tuple[int, ...]) -> None:
+    lane.execute(f"create table t (id {key} primary key, what varchar(9))")
+    lane.execute(*(f"insert into t values ({value}, 'old')" for value in values))
+    _land(lane, FIRST_DAY)
+    for day, value in enumerate(values, 2):
+        lane.execute(f"update t set what = 'new' where id = {value}")
+        assert _land(lane, f"2005-03-{day:02}T00:00:00").updated == 1
+    lane.execute(f"delete from t where id = {values[-1]}")
+    assert _land(lane, "2005-03-07T00:00:00").deleted == 1
+    assert lane.warehouse("select id, what from {raw}.t order by 1") == [(value, "new") for value in values[:-1]]
