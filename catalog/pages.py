@@ -39,7 +39,7 @@ _CARDS = {
     "owners": "Who owns which model, and who reads it.",
     "quality": "Freshness of the sources, tests of the last build.",
     "dimensions": "Accuracy, completeness, uniqueness, timeliness, validity of each build; the sources' contracts.",
-    "landing": "Row counts and checksums, MySQL against the warehouse.",
+    "landing": "Row counts and checksums, and what changed.",
     "dbt": "dbt's own page: SQL, tests and the graph of models.",
 }
 _LAYER_TITLES = {
@@ -402,8 +402,8 @@ def _landing(landing: Landing | None) -> str:
         f"<p>MySQL database <b>{escape(landing.source_database)}</b>, landed {_moment(landing.started_at)} to {_moment(landing.finished_at)}; "
         f"its rows carry the time {_moment(landing.loaded_at)}. Run <code>{escape(landing.run_id)}</code>.</p>"
         f"<p>{len(rows)} tables, {total[0]:,} rows: {total[1]:,} inserted, {total[2]:,} updated, {total[3]:,} deleted, "
-        f"{total[4]:,} cast exceptions. Count and checksum were worked out twice, by MySQL while it sent and by the warehouse from what "
-        "arrived; a table is published only when both agree, so one number stands for both.</p>"
+        f"{total[4]:,} cast exceptions. Count and checksum are of all rows, as MySQL sent them. What was loaded the warehouse counted and "
+        "summed again, and only what agreed was published; rows that came as they did the last time were not loaded again.</p>"
         + _stack(
             ["table in MySQL", "rows", "checksum", "inserted", "updated", "deleted", "cast exceptions"],
             rows,
