@@ -16,13 +16,13 @@ import psycopg2
 
 from ingestion import drift
 from ingestion.drift import Verdict
-from ingestion.plan import Blocks, Table, plan_table, plan_tables
-from ingestion.reading import reading
+from ingestion.plan import Table, plan_table, plan_tables
+from ingestion.reading import Reading, reading_of
 from ingestion.redshift import Redshift, S3Stage
 from ingestion.settings import Settings, SettingsError
-from ingestion.source import Source, TableUnreadable, Totals
+from ingestion.source import Source, TableUnreadable
 from ingestion.stage import Chunk, Stage
-from ingestion.warehouse import Change, State, Warehouse, WarehouseUnavailable, explain
+from ingestion.warehouse import Change, Warehouse, WarehouseUnavailable, explain
 
 log = logging.getLogger("ingestion")
 
@@ -94,6 +94,8 @@ def _work_folder(settings: Settings) -> Path:
 
 
 class Landing:
+    """One landing, from what the last one left to what the next one finds."""
+
     def __init__(self, settings: Settings, warehouse: Warehouse, folder: Path):
         self.settings = settings
         self.warehouse = warehouse
@@ -101,11 +103,9 @@ class Landing:
         self.started_at = datetime.datetime.now(datetime.timezone.utc)
         self.clock = time.monotonic()
         self.reports: dict[str, TableReport] = {}
-        self.totals: dict[Table, Totals] = {}
-        self.loaded: dict[Table, Totals] = {}
-        self.states_read: dict[Table, State] = {}
+        self.readings: dict[Table, Reading] = {}
+        """Of the tables that were read to the end."""
         self.verdicts: dict[str, Verdict] = {}
-        self.partial: dict[Table, bool | Blocks] = {}
         self.load_ids: dict[str, list[str]] = {}
         self.forgotten: list[str] = []
         self.extracted: queue.Queue[Chunk | BaseException | None] = queue.Queue()
@@ -123,7 +123,7 @@ class Landing:
             self._stage(tables)
         finally:
             self.source.close()
-        staged = [table for table in self.totals if self._report(table).status != "failed"]
+        staged = [table for table in self.readings if self._report(table).status != "failed"]
         changed = [table for table in staged if self._report(table).status != "unchanged" and self._verified(table)]
         unchanged = [table for table in staged if self._report(table).status == "unchanged"]
         report = self._publish(changed, unchanged)
@@ -235,26 +235,24 @@ class Landing:
 
     def _extract_table(self, table: Table) -> None:
         started = time.monotonic()
-        read = reading(self, table)
-        if not read.run():  # a NUL or surrogate among its texts: once more, with every text checked
+        reading = reading_of(self, table)
+        if not reading.run():  # a NUL or surrogate among its texts: once more, with every text checked
             table = plan_table(
                 self.source, table.source, table.name, self.settings, self.suppressions, check_texts=True
             )
-            read = reading(self, table)
-            read.run()
-        report = self._report(table)
-        self.totals[table], self.loaded[table], self.partial[table] = read.totals, read.loaded, read.partial
-        self.states_read[table] = State(read.totals.rows, read.digests, read.compared_at)
-        report.rows, report.checksum, report.loaded = read.totals.rows, read.totals.checksum, read.loaded.rows
+            reading = reading_of(self, table)
+            reading.run()
+        self.readings[table], report, totals = reading, self._report(table), reading.totals
+        report.rows, report.checksum, report.loaded = totals.rows, totals.checksum, reading.loaded.rows
         if not report.reason:  # else a part of it was refused already
-            report.status = "unchanged" if read.unchanged else "staged"
+            report.status = "unchanged" if reading.unchanged else "staged"
         log.info("read %-30s %12s rows %7.1f s", table.source.name, f"{report.rows:,}", time.monotonic() - started)
 
     # verify, publish
 
     def _verified(self, table: Table) -> bool:
-        """Whether what arrived is what MySQL sent."""
-        report, sent = self._report(table), self.loaded[table]
+        """Whether what arrived is what was loaded."""
+        report, reading = self._report(table), self.readings[table]
         try:
             arrived = self.warehouse.staged_totals(table)
         except psycopg2.Error as error:
@@ -263,10 +261,12 @@ class Landing:
                 f"what arrived could not be read (SQLSTATE {error.pgcode}). The last good rows are untouched."
             )
             return False
-        if sent != arrived:
+        if arrived != reading.loaded:
             report.status = "failed"
-            report.reason = f"{sent} were loaded, {arrived} arrived. The last good rows are untouched; run again."
-        elif self.partial[table] and self.warehouse.has_empty_key(table):
+            report.reason = (
+                f"{reading.loaded} were loaded, {arrived} arrived. The last good rows are untouched; run again."
+            )
+        elif reading.partial and self.warehouse.has_empty_key(table):
             report.status = "failed"
             report.reason = "a key could not be held, so changes cannot be found: take it out of INGEST_INCREMENTAL"
         elif self.settings.strict and (exceptions := self.warehouse.staged_exceptions(table)):
@@ -306,7 +306,7 @@ class Landing:
         for table in remaining:
             verdict = self.verdicts[table.name]
             try:
-                changes[table] = warehouse.publish(table, verdict, run_id, self.loaded_at, self.partial[table])
+                changes[table] = warehouse.publish(table, verdict, run_id, self.loaded_at, self.readings[table].partial)
                 self._record(table, run_id, changes[table])
                 warehouse.record_columns(table)
             except psycopg2.Error as error:
@@ -335,14 +335,14 @@ class Landing:
             log.warning("Everything is published; cleaning up was not possible (%s).", type(error).__name__)
 
     def _record(self, table: Table, run_id: str, change: Change) -> None:
-        report = self._report(table)
+        report, reading = self._report(table), self.readings[table]
         report.cast_exceptions = self.warehouse.exceptions(table)
         load_ids = ",".join(self.load_ids.get(table.name, []))
         self.warehouse.record_table(
-            run_id, table, change, self.totals[table], report.cast_exceptions, load_ids, self.loaded_at
+            run_id, table, change, reading.totals, report.cast_exceptions, load_ids, self.loaded_at
         )
-        if self.partial[table] is not True:
-            self.warehouse.record_state(table, self.states_read[table])
+        if reading.partial is not True:
+            self.warehouse.record_state(table, reading.new_state)
 
     def _report(self, table: Table) -> TableReport:
         return self.reports[table.source.name]

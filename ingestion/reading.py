@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 from zlib import crc32
 
+from ingestion.blocks import Blocks
 from ingestion.names import quote_mysql
-from ingestion.plan import Blocks, Table
+from ingestion.plan import Table
 from ingestion.source import TableUnreadable, Totals, select_list
 from ingestion.stage import Chunk
 from ingestion.warehouse import State
@@ -24,7 +25,7 @@ CHUNK_ROWS = 250_000
 _SURROGATE = re.compile(rb"\xed[\xa0-\xbf]")
 
 
-def reading(landing: "Landing", table: Table) -> "Reading":
+def reading_of(landing: "Landing", table: Table) -> "Reading":
     """By blocks where the table has a key that can be cut into them, else as a whole."""
     key = table.first_key
     if key and landing.warehouse.publishes_blocks and not table.change_column:
@@ -68,10 +69,16 @@ class Reading:
         self.digests: list[str] = []
         self.unchanged = False
         self._file: _File | None = None
-        self._digest = hashlib.sha256(self.select.encode())
+        self._seed = hashlib.sha256(self.select.encode())
+        self._digest = self._seed.copy()
         self._held: list[Chunk] = []
         self._same = self.state is not None
         self._staged = False
+
+    @property
+    def new_state(self) -> State:
+        """What the next landing compares with, once this one is published."""
+        return State(self.totals.rows, self.digests, self.compared_at)
 
     def run(self) -> bool:
         """Read to the end; False if a text holds what the warehouse would refuse and nobody looked for."""
@@ -116,7 +123,7 @@ class Reading:
 
     def _end_file(self) -> None:
         self.digests.append(self._digest.hexdigest()[:32])
-        self._digest = hashlib.sha256(self.select.encode())
+        self._digest = self._seed.copy()
         self._close_file()
         number = len(self.digests)
         self._same = (
@@ -186,7 +193,6 @@ class BlockReading(Reading):
         else:
             self.state = None
         self._changed: list[int] = []
-        self._seed = self._digest
         self._read, self._loaded = Totals(0, 0), Totals(0, 0)
         self._block: int | None = None
         self._after = 0

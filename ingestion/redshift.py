@@ -16,9 +16,10 @@ from typing import Any
 import psycopg2
 import psycopg2.errorcodes
 
+from ingestion.blocks import Blocks
 from ingestion.drift import KnownColumn, Verdict
 from ingestion.names import quote
-from ingestion.plan import EXCEPTIONS, Blocks, Column, Table
+from ingestion.plan import EXCEPTIONS, Column, Table
 from ingestion.settings import Settings
 from ingestion.stage import Chunk, StageUnavailable
 from ingestion.suppression import Suppressions

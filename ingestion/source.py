@@ -117,8 +117,12 @@ class Source:
                 columns[name] = [dataclasses.replace(column, nullable=True) for column in columns.get(name, ())]
         tables = [
             SourceTable(
-                *(name, tuple(columns.get(name, ())), int(estimate), bool(transactional), bool(is_view)),
-                in_key_order=bool(transactional) and name in clustered,
+                name,
+                tuple(columns.get(name, ())),
+                int(estimate),
+                bool(transactional),
+                bool(is_view),
+                bool(transactional) and name in clustered,
             )
             for name, estimate, transactional, is_view in rows
         ]

@@ -11,9 +11,10 @@ from typing import Any
 import psycopg2
 from psycopg2.extras import execute_values
 
+from ingestion.blocks import Blocks
 from ingestion.drift import KnownColumn, Verdict
 from ingestion.names import quote
-from ingestion.plan import EXCEPTIONS, Blocks, Table
+from ingestion.plan import EXCEPTIONS, Table
 from ingestion.settings import Settings
 from ingestion.source import Totals
 from ingestion.suppression import Rule, Suppressions

@@ -20,7 +20,7 @@ import psycopg2  # noqa: E402
 import pymysql  # noqa: E402
 import pytest  # noqa: E402
 
-from ingestion.landing import Report, land  # noqa: E402
+from ingestion.landing import Report, TableReport, land  # noqa: E402
 from ingestion.settings import from_environment  # noqa: E402
 from sandbox import __main__ as sandbox  # noqa: E402
 from sandbox import home, mysql  # noqa: E402
@@ -102,6 +102,13 @@ class Lane:
     def land(self, environment: dict[str, str] | None = None, **options: Any) -> Report:
         """Land in this process; ``options`` are fields of ``Settings``."""
         return land(from_environment(self.environment | (environment or {}), **options))
+
+    def land_one(self, environment: dict[str, str] | None = None, **options: Any) -> TableReport:
+        """Land the only table there is; it must land."""
+        report = self.land(environment, **options)
+        assert report.status == "ok", report
+        (table,) = report.tables
+        return table
 
     def cli(self, *arguments: str, environment: dict[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
         """Land as ``python -m ingestion`` would."""

@@ -5,8 +5,8 @@ import random
 import pytest
 
 from ingestion import reading
-from ingestion.landing import Report, TableReport
-from ingestion.plan import BLOCK_ROWS, MOST_BLOCKS, Blocks
+from ingestion.blocks import BLOCK_ROWS, MOST_BLOCKS, Blocks
+from ingestion.landing import TableReport
 from ingestion.source import Totals
 from tests.conftest import Lane
 
@@ -27,10 +27,7 @@ def lines(lane: Lane) -> Lane:
 
 
 def _land(lane: Lane, as_of: str = "2005-03-02T00:00:00", **options: bool) -> TableReport:
-    report: Report = lane.land({"AS_OF": as_of}, **options)
-    assert report.status == "ok", report
-    (table,) = report.tables
-    return table
+    return lane.land_one({"AS_OF": as_of}, **options)
 
 
 def _assert_equal(lane: Lane) -> None:
