@@ -385,18 +385,11 @@ class Redshift(Warehouse):
         return f"case when {' or '.join(empty)} then {whole} else {key} end" if empty else key
 
     def _write_exceptions(self, table: Table, loaded_at: datetime.datetime, partial: bool | Blocks) -> None:
-        name, staged = (table.name,), self._staged(table)
-        if not (partial and table.keeps_exceptions):
-            self._execute(f"delete from {self.raw}._landing_exceptions where table_name = %s", name)
+        staged, key = self._staged(table), self._row_key(table, "s", staged=True)
+        those = f" and row_key in (select {key} from {staged} s)" if partial and table.keeps_exceptions else ""
+        self._execute(f"delete from {self.raw}._landing_exceptions where table_name = %s{those}", (table.name,))
         if not table.keeps_exceptions or not self.staged_exceptions(table):
             return
-        key = self._row_key(table, "s", staged=True)
-        if partial:
-            self._execute(
-                f"delete from {self.raw}._landing_exceptions where table_name = %s"
-                f" and row_key in (select {key} from {staged} s)",
-                name,
-            )
         for number, column in enumerate(table.columns):
             if not column.unfit:
                 continue

@@ -568,24 +568,20 @@ class Warehouse:
 
     def _write_exceptions(self, table: Table, loaded_at: datetime.datetime, partial: bool | Blocks) -> None:
         """Replace the records of values that could not be held."""
-        name = (table.name,)
-        if isinstance(partial, Blocks) and table.keeps_exceptions:
+        name, key = (table.name,), self._row_key(table, "s", staged=True)
+        if partial and table.keeps_exceptions:
+            blocks = isinstance(partial, Blocks)
+            rows = f"{self._part(table, partial)} r" if blocks else f"{self._staged(table)} s"
+            row_key = self._row_key(table, "r", staged=False) if blocks else key
             self._execute(
-                f"delete from {self.raw}._landing_exceptions e using {self._part(table, partial)} r"
-                f" where e.table_name = %s and e.row_key = {self._row_key(table, 'r', staged=False)}",
+                f"delete from {self.raw}._landing_exceptions e using {rows}"
+                f" where e.table_name = %s and e.row_key = {row_key}",
                 name,
             )
-        elif not (partial and table.keeps_exceptions):
+        else:
             self._execute(f"delete from {self.raw}._landing_exceptions where table_name = %s", name)
         if not table.keeps_exceptions or not self.staged_exceptions(table):
             return
-        key = self._row_key(table, "s", staged=True)
-        if partial is True:
-            self._execute(
-                f"delete from {self.raw}._landing_exceptions e using {self._staged(table)} s"
-                f" where e.table_name = %s and e.row_key = {key}",
-                name,
-            )
         columns = [
             (number, column.name, column.policy.original_is_hex, column.policy.unfit_reason)
             for number, column in enumerate(table.columns)

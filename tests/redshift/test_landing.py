@@ -275,18 +275,21 @@ def test_rows_taken_out_come_back(items: Shop) -> None:
 
 def test_an_incremental_table_is_read_from_its_last_change(shop: Shop) -> None:
     shop.execute(
-        "create table events (id int primary key, n int, changed datetime not null)",
-        "insert into events values (1, 1, '2005-01-01'), (2, 2, '2005-01-09')",
+        "create table events (id int primary key, n int, changed datetime not null, born date)",
+        "set sql_mode = ''",
+        "insert into events values (1, 1, '2005-01-01', null), (2, 2, '2005-01-09', '0000-00-00')",
     )
     incremental = {"INGEST_INCREMENTAL": "events.changed"}
-    shop.land(incremental)
+    (table,) = shop.land(incremental).tables
+    assert table.cast_exceptions == 1
     shop.execute(
         "delete from events where id = 1",
-        "update events set n = 3, changed = '2005-01-10'",
-        "insert into events values (3, 3, '2005-01-10')",
+        "update events set n = 3, changed = '2005-01-10', born = '2004-01-01'",
+        "insert into events values (3, 3, '2005-01-10', null)",
     )
     (table,) = shop.land(incremental).tables
     assert (table.rows, table.inserted, table.updated, table.deleted) == (2, 1, 1, 0)
+    assert table.cast_exceptions == 0  # the value was mended
     (table,) = shop.land(incremental, full_compare=True).tables
     assert (table.inserted, table.updated, table.deleted) == (0, 0, 1)
 
