@@ -22,7 +22,7 @@ from ingestion.redshift import Redshift, S3Stage
 from ingestion.settings import Settings, SettingsError
 from ingestion.source import Source, TableUnreadable
 from ingestion.stage import Chunk, Stage
-from ingestion.warehouse import Change, Warehouse, WarehouseUnavailable, explain
+from ingestion.warehouse import Change, Run, Warehouse, WarehouseUnavailable, explain
 
 log = logging.getLogger("ingestion")
 
@@ -276,9 +276,10 @@ class Landing:
 
     def _publish(self, changed: list[Table], unchanged: list[Table]) -> Report:
         """Everything that is verified becomes visible at one moment, together with its records."""
-        run_id, remaining, changes = str(uuid.uuid4()), list(changed), None
+        run = Run(str(uuid.uuid4()), self.started_at, self.loaded_at)
+        remaining, changes = list(changed), None
         while changes is None:
-            changes = self._try_to_publish(remaining, unchanged, run_id)
+            changes = self._try_to_publish(remaining, unchanged, run)
         for table, change in changes.items():
             report = self._report(table)
             report.status = "landed"
@@ -286,7 +287,7 @@ class Landing:
             report.notes += [change.note] if change.note else []
         failed = any(report.status == "failed" for report in self.reports.values())
         return Report(
-            run_id=run_id,
+            run_id=run.id,
             loaded_at=self.loaded_at.isoformat(),
             source_database=self.settings.database,
             raw_schema=self.settings.raw_schema,
@@ -295,19 +296,17 @@ class Landing:
             tables=sorted(self.reports.values(), key=lambda report: report.source_table),
         )
 
-    def _try_to_publish(
-        self, remaining: list[Table], unchanged: list[Table], run_id: str
-    ) -> dict[Table, Change] | None:
+    def _try_to_publish(self, remaining: list[Table], unchanged: list[Table], run: Run) -> dict[Table, Change] | None:
         """What the transaction did to each table; None, and one table less, where the warehouse refuses one."""
         warehouse, changes = self.warehouse, {}
         warehouse.begin()
         for name in self.forgotten:
             warehouse.forget(name)
         for table in remaining:
-            verdict = self.verdicts[table.name]
+            verdict, reading = self.verdicts[table.name], self.readings[table]
             try:
-                changes[table] = warehouse.publish(table, verdict, run_id, self.loaded_at, self.readings[table].partial)
-                self._record(table, run_id, changes[table])
+                changes[table] = warehouse.publish(table, verdict, run, reading.partial, reading.loaded.rows)
+                self._record(table, run, changes[table])
                 warehouse.record_columns(table)
             except psycopg2.Error as error:
                 warehouse.rollback()
@@ -320,8 +319,8 @@ class Landing:
                 )
                 return None
         for table in unchanged:
-            self._record(table, run_id, Change(0, 0, 0))
-        warehouse.record_run(run_id, self.started_at, self.loaded_at)
+            self._record(table, run, Change(0, 0, 0))
+        warehouse.record_run(run)
         warehouse.commit()
         return changes
 
@@ -334,13 +333,11 @@ class Landing:
         except (WarehouseUnavailable, psycopg2.Error) as error:
             log.warning("Everything is published; cleaning up was not possible (%s).", type(error).__name__)
 
-    def _record(self, table: Table, run_id: str, change: Change) -> None:
+    def _record(self, table: Table, run: Run, change: Change) -> None:
         report, reading = self._report(table), self.readings[table]
         report.cast_exceptions = self.warehouse.exceptions(table)
         load_ids = ",".join(self.load_ids.get(table.name, []))
-        self.warehouse.record_table(
-            run_id, table, change, reading.totals, report.cast_exceptions, load_ids, self.loaded_at
-        )
+        self.warehouse.record_table(run, table, change, reading.totals, report.cast_exceptions, load_ids)
         if reading.partial is not True:
             self.warehouse.record_state(table, reading.new_state)
 

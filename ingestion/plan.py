@@ -46,24 +46,34 @@ class Column:
     def original(self) -> str:
         return self.policy.original.replace("{}", self.in_mysql)
 
+    @property
+    def in_marks(self) -> bool:
+        """Whether every field of the column stands in quotation marks, which the line then brings."""
+        return self.policy.quoted and not self.may_be_empty
+
+    @property
+    def may_be_empty(self) -> bool:
+        """Whether the field may be that of NULL: nothing, without quotation marks."""
+        return self.source.nullable or bool(self.unfit)
+
     def sent(self) -> str:
-        """CONCAT's arguments for the field of the line: empty for NULL, in quotes where it may hold anything."""
+        """MySQL expression for the field: empty for NULL, in quotes where it may hold anything."""
         text = self.policy.sent.replace("{}", self.in_mysql)
         if self.policy.quoted:
-            text = f"""'"', REPLACE({text}, '"', '""'), '"'"""
-        if not (self.source.nullable or self.unfit):
+            text = f"""REPLACE({text}, '"', '""')"""
+        if not self.may_be_empty:
             return text
-        value = f"CONCAT({text})" if self.policy.quoted else text
+        value = f"""CONCAT('"', {text}, '"')""" if self.policy.quoted else text
         if self.unfit:
             return f"CASE WHEN {self.in_mysql} IS NULL OR {self.unfit} THEN '' ELSE {value} END"
         return f"IF({self.in_mysql} IS NULL, '', {value})"
 
     def read_back(self) -> str:
-        """Warehouse expression, of any type, whose text is the field again."""
+        """Warehouse expression, of any type, whose text is the field again; NULL is an empty one."""
         text = self.policy.read_back.replace("{}", self.quoted)
         if self.policy.quoted:
-            text = f"""'"' || replace({text}, '"', '""') || '"'"""
-        return f"coalesce({text}::text, '')" if self.source.nullable or self.unfit else text
+            text = f"""replace({text}, '"', '""')"""
+        return f"""'"' || {text} || '"'""" if self.policy.quoted and self.may_be_empty else text
 
     def published(self, alias: str = "") -> str:
         """Warehouse expression for the raw value of a staged row."""
@@ -114,15 +124,15 @@ class Table:
         ``max_allowed_packet``, the whole line is NULL, which the reader takes for an error. ``checksum`` is MySQL's
         expression for the checksum of a line ``{}``.
         """
-        fields = [column.sent() for column in self.columns]
+        fields = [(column.sent(), column.in_marks) for column in self.columns]
         if self.keeps_exceptions:
             originals = [
                 f"IF({column.unfit}, CONCAT('{number}:', HEX({column.original}), ' '), '')"
                 for number, column in enumerate(self.columns)
                 if column.unfit
             ]
-            fields.append(f"TRIM(CONCAT({', '.join(originals)}))")
-        joined, counted = ", ',', ".join(fields), checksum.replace("{}", "@landing_line")
+            fields.append((f"TRIM(CONCAT({', '.join(originals)}))", False))
+        joined, counted = ", ".join(_parts(fields)), checksum.replace("{}", "@landing_line")
         return (
             f"CONCAT(@landing_line := CONCAT({joined}),"
             f" IF((@landing_rows := @landing_rows + 1) + (@landing_checksum := @landing_checksum + {counted}), '', ''))"
@@ -130,13 +140,25 @@ class Table:
 
     def read_back(self) -> str:
         """Warehouse expression that makes a staged row's line again."""
-        fields = [column.read_back() for column in self.columns]
+        fields = [(column.read_back(), column.in_marks) for column in self.columns]
         if self.keeps_exceptions:
-            fields.append(f"coalesce({quote(EXCEPTIONS)}, '')")
-        while len(fields) > 1:  # a function takes at most 100 arguments
-            groups = [fields[start : start + 50] for start in range(0, len(fields), 50)]
-            fields = [f"concat_ws(',', {', '.join(group)})" for group in groups]
-        return fields[0] if len(self.staged_names) > 1 else f"concat({fields[0]})"
+            fields.append((quote(EXCEPTIONS), False))
+        parts = _parts(fields)
+        while True:  # a function takes at most 100 arguments
+            parts = [f"concat({', '.join(parts[start : start + 50])})" for start in range(0, len(parts), 50)]
+            if len(parts) == 1:
+                return parts[0]
+
+
+def _parts(fields: Sequence[tuple[str, bool]]) -> list[str]:
+    """What CONCAT makes a line of: the fields, each with whether quotation marks go around it, and what is between."""
+    parts, between = [], ""
+    for field, in_marks in fields:
+        mark = '"' if in_marks else ""
+        parts += [f"'{between}{mark}'", field]
+        between = f"{mark},"
+    parts.append(f"'{between[:-1]}'")
+    return [part for part in parts if part != "''"]
 
 
 def plan_tables(

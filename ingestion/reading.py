@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 CHUNK_ROWS = 250_000
 """Rows of one file. Files are loaded while MySQL sends the next."""
 
+_WRITTEN_AT_ONCE = 1 << 18
 _SURROGATE = re.compile(rb"\xed[\xa0-\xbf]")
 
 
@@ -206,11 +207,6 @@ class BlockReading(Reading):
         return not strict and not self._is_old(state) and self._raw_rows_are_there(state)
 
     def _take(self, rows: list[bytes]) -> bool:
-        if self.state is None:
-            lines = _joined(rows)
-            self._load(lines, len(rows))
-            if not _fits(lines):
-                return False
         at = 0
         while at < len(rows):
             if self._block is None:
@@ -219,10 +215,12 @@ class BlockReading(Reading):
             part = rows[at:end]
             lines = _joined(part)
             self._digest.update(lines)
-            if self.state:
-                self._of_block += Totals(end - at, sum(map(crc32, part)))
-                if not self._hold(lines, end - at):
-                    return False
+            if self.state is None:
+                self._load(lines, len(part))
+            else:
+                self._hold(lines, Totals(len(part), sum(map(crc32, part))))
+            if not _fits(lines):
+                return False
             at = end
             if at < len(rows):
                 self._end_block()
@@ -235,11 +233,11 @@ class BlockReading(Reading):
             self._close_file()
             self._hand_over()
 
-    def _hold(self, lines: bytes, rows: int) -> bool:
-        self._lines.append((lines, rows))
+    def _hold(self, lines: bytes, totals: Totals) -> None:
+        self._of_block += totals
+        self._lines.append((lines, totals.rows))
         if self._of_block.rows > CHUNK_ROWS:  # too many to wait for the block's end
             self._load_block()
-        return _fits(lines)
 
     def _load_block(self) -> None:
         for lines, rows in self._lines:
@@ -286,7 +284,7 @@ class _File:
     def __init__(self, folder: Path, table: Table):
         self.path = folder / f"{uuid.uuid4().hex}.csv"
         self.rows = 0
-        self._file: BinaryIO = self.path.open("wb")
+        self._file: BinaryIO = self.path.open("wb", _WRITTEN_AT_ONCE)
         self._file.write((",".join(table.staged_names) + "\n").encode())
 
     def write(self, lines: bytes, rows: int) -> None:

@@ -6,7 +6,6 @@ cannot change its type within a transaction, so its table is rebuilt. No passwor
 """
 
 import contextlib
-import datetime
 import hashlib
 import re
 import uuid
@@ -27,6 +26,7 @@ from ingestion.warehouse import (
     RECORDS,
     AnotherLanding,
     Change,
+    Run,
     State,
     Warehouse,
     WarehouseUnavailable,
@@ -249,21 +249,19 @@ class Redshift(Warehouse):
     def begin(self) -> None:
         self._execute("begin")
 
-    def publish(
-        self, table: Table, verdict: Verdict, run_id: str, loaded_at: datetime.datetime, partial: bool | Blocks
-    ) -> Change:
-        self._write_exceptions(table, loaded_at, partial)
+    def publish(self, table: Table, verdict: Verdict, run: Run, partial: bool | Blocks, rows: int) -> Change:
+        self._write_exceptions(table, run, partial)
         if verdict.adopts:
             grants = self._grants(table)
             self._execute(f"drop table if exists {self._raw(table)}")
             self._create_raw(table, self._raw(table))
             self._grant(table, grants)
-            return Change(self._insert(table, loaded_at, ""), 0, 0)
+            return Change(self._insert(table, run, ""), 0, 0)
         if verdict.added or verdict.widened:
             self._rebuild(table, verdict)
         if table.key and not self.has_empty_key(table):
-            return self._apply_by_key(table, run_id, loaded_at, partial)
-        return self._apply_by_row(table, run_id, loaded_at)
+            return self._apply_by_key(table, run, partial)
+        return self._apply_by_row(table, run)
 
     def _create_raw(self, table: Table, name: str) -> None:
         """Rows of one key lie together, as the facts' do; the rows that changed last lie together in each slice."""
@@ -295,17 +293,17 @@ class Redshift(Warehouse):
             grantee = {"public": "public", "user": quote(name)}.get(kind, f"{kind} {quote(name)}")
             self._execute(f"grant {privilege} on {self._raw(table)} to {grantee}")
 
-    def _insert(self, table: Table, loaded_at: datetime.datetime, condition: str, source: str = "") -> int:
+    def _insert(self, table: Table, run: Run, condition: str, source: str = "") -> int:
         """Staged rows, or those of ``source``, as ``s``, become raw rows."""
         names = ", ".join(column.quoted for column in table.columns)
         values = ", ".join(column.published("s") for column in table.columns)
         return self._execute(
             f"insert into {self._raw(table)} ({names}, _loaded_at, {ROW_MD5})"
             f" select {values}, %s, {self._digest(table, 's')} from {source or self._staged(table)} s {condition}",
-            (loaded_at,),
+            (run.loaded_at,),
         )
 
-    def _apply_by_key(self, table: Table, run_id: str, loaded_at: datetime.datetime, partial: bool | Blocks) -> Change:
+    def _apply_by_key(self, table: Table, run: Run, partial: bool | Blocks) -> Change:
         raw, staged = self._raw(table), self._staged(table)
         keys = ", ".join(f"{column.published('s')} as {column.quoted}" for column in table.key)
         same = " and ".join(_equal(column, f"r.{column.quoted}", f"k.{column.quoted}") for column in table.key)
@@ -326,20 +324,20 @@ class Redshift(Warehouse):
         self._execute(
             f"insert into {self.raw}._landing_deletions select %s, {self._row_key(table, 'r', staged=False)}, %s, %s"
             f" from {raw} r join _landing_changes k on {same} where k._change = 'deleted'",
-            (table.name, loaded_at, run_id),
+            (table.name, run.loaded_at, run.id),
         )
         in_raw = " and ".join(
             _equal(column, f"{raw}.{column.quoted}", f"_landing_changes.{column.quoted}") for column in table.key
         )
         self._execute(f"delete from {raw} using _landing_changes where {in_raw}")
         staged_key = " and ".join(_equal(column, column.published("s"), f"k.{column.quoted}") for column in table.key)
-        self._insert(table, loaded_at, f"join _landing_changes k on {staged_key} and k._change <> 'deleted'")
+        self._insert(table, run, f"join _landing_changes k on {staged_key} and k._change <> 'deleted'")
         counts = dict(self._rows("select _change, count(*) from _landing_changes group by 1"))
         self._execute("drop table _landing_changes")
         inserted, updated, deleted = (int(counts.get(change, 0)) for change in ("inserted", "updated", "deleted"))
         return Change(inserted, updated, deleted)
 
-    def _apply_by_row(self, table: Table, run_id: str, loaded_at: datetime.datetime) -> Change:
+    def _apply_by_row(self, table: Table, run: Run) -> Change:
         """Without a key: of equal rows, as many as MySQL has stay, those longest there; the table is written anew."""
         raw, staged, digest = self._raw(table), self._staged(table), self._digest(table, "s")
         self._execute(
@@ -356,7 +354,7 @@ class Redshift(Warehouse):
         deleted = self._execute(
             f"insert into {self.raw}._landing_deletions select %s, {self._row_key(table, 'r', staged=False)}, %s, %s"
             f" from _landing_rows r {counted} > c.staged",
-            (table.name, loaded_at, run_id),
+            (table.name, run.loaded_at, run.id),
         )
         if deleted:
             names = [*(column.quoted for column in table.columns), "_loaded_at", ROW_MD5]
@@ -367,7 +365,7 @@ class Redshift(Warehouse):
             )
         numbered = f"(select s.*, row_number() over (partition by {digest} order by 1) as _copy from {staged} s)"
         more = f"join _landing_counts c on c.{ROW_MD5} = {digest} and s._copy > c.present"
-        inserted = self._insert(table, loaded_at, more, numbered)
+        inserted = self._insert(table, run, more, numbered)
         self._execute("drop table _landing_counts")
         self._execute("drop table _landing_rows")
         return Change(inserted, 0, deleted)
@@ -384,7 +382,7 @@ class Redshift(Warehouse):
         empty = [f"{value} is null" for column, value in values.items() if column.unfit]
         return f"case when {' or '.join(empty)} then {whole} else {key} end" if empty else key
 
-    def _write_exceptions(self, table: Table, loaded_at: datetime.datetime, partial: bool | Blocks) -> None:
+    def _write_exceptions(self, table: Table, run: Run, partial: bool | Blocks) -> None:
         staged, key = self._staged(table), self._row_key(table, "s", staged=True)
         those = f" and row_key in (select {key} from {staged} s)" if partial and table.keeps_exceptions else ""
         self._execute(f"delete from {self.raw}._landing_exceptions where table_name = %s{those}", (table.name,))
@@ -400,7 +398,7 @@ class Redshift(Warehouse):
             self._execute(
                 f"insert into {self.raw}._landing_exceptions select %s, %s, {key}, {original}, %s, %s, %s"
                 f" from {staged} s where {word} <> ''",
-                (table.name, column.name, "hex" if hexed else "text", column.policy.unfit_reason, loaded_at),
+                (table.name, column.name, "hex" if hexed else "text", column.policy.unfit_reason, run.loaded_at),
             )
 
 

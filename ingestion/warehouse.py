@@ -100,6 +100,16 @@ class AnotherLanding(Exception):
 
 
 @dataclasses.dataclass(frozen=True)
+class Run:
+    """One landing, as its records name it."""
+
+    id: str
+    started_at: datetime.datetime
+    loaded_at: datetime.datetime
+    """Its clock: the ``_loaded_at`` of the rows that it changes."""
+
+
+@dataclasses.dataclass(frozen=True)
 class Change:
     """What publication did to one raw table."""
 
@@ -285,26 +295,24 @@ class Warehouse:
                 ) from None
             raise error
 
-    def publish(
-        self, table: Table, verdict: Verdict, run_id: str, loaded_at: datetime.datetime, partial: bool | Blocks
-    ) -> Change:
+    def publish(self, table: Table, verdict: Verdict, run: Run, partial: bool | Blocks, rows: int) -> Change:
         """Make the raw table equal to the staged one, touching only rows that differ.
 
         ``partial``: where true, the staged rows are some that may have changed, and rows that are not among them stay;
-        where it names blocks, they are all rows of these blocks, and those of others stay.
+        where it names blocks, they are all rows of these blocks, and those of others stay. ``rows``: how many they are.
         """
         if verdict.adopts:
             grants = self._grants(table)
             dropped = self._drop_raw(table) if verdict.breaking else []
             note = f"dropped with the old table: {', '.join(dropped)}" if dropped else ""
-            self._write_exceptions(table, loaded_at, partial)
-            change = self._adopt(table, loaded_at, note)
+            self._write_exceptions(table, run, partial)
+            self._adopt(table, run)
             for grantee, privilege in grants:
                 self._execute(f"grant {privilege} on {self._raw(table)} to {grantee}")
-            return change
+            return Change(rows, 0, 0, note)
         remade = self._alter(table, verdict)
-        self._write_exceptions(table, loaded_at, partial)
-        change = self._apply_changes(table, run_id, loaded_at, partial)
+        self._write_exceptions(table, run, partial)
+        change = self._apply_changes(table, run, partial)
         return dataclasses.replace(change, note=f"dropped, dbt build makes them again: {remade}") if remade else change
 
     def exceptions(self, table: Table) -> int:
@@ -314,19 +322,12 @@ class Warehouse:
         )
 
     def record_table(
-        self,
-        run_id: str,
-        table: Table,
-        change: Change,
-        totals: Totals,
-        exceptions: int,
-        load_id: str,
-        loaded_at: datetime.datetime,
+        self, run: Run, table: Table, change: Change, totals: Totals, exceptions: int, load_id: str
     ) -> None:
         self._execute(
             f"insert into {self.raw}._landing_tables values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
-            (run_id, table.name, table.source.name, totals.rows, totals.checksum, change.inserted, change.updated)
-            + (change.deleted, exceptions, load_id or None, loaded_at),
+            (run.id, table.name, table.source.name, totals.rows, totals.checksum, change.inserted, change.updated)
+            + (change.deleted, exceptions, load_id or None, run.loaded_at),
         )
 
     def record_columns(self, table: Table) -> None:
@@ -349,10 +350,11 @@ class Warehouse:
             (table.name, state.row_count, state.digests, state.compared_at),
         )
 
-    def record_run(self, run_id: str, started_at: datetime.datetime, loaded_at: datetime.datetime) -> None:
+    def record_run(self, run: Run) -> None:
         self._execute(
             f"insert into {self.raw}._landing_runs values (%s, %s, %s, %s, %s)",
-            (run_id, started_at, datetime.datetime.now(datetime.timezone.utc), loaded_at, self._settings.database),
+            (run.id, run.started_at, datetime.datetime.now(datetime.timezone.utc), run.loaded_at)
+            + (self._settings.database,),
         )
 
     def forget(self, table_name: str) -> None:
@@ -365,7 +367,7 @@ class Warehouse:
 
     # publication
 
-    def _adopt(self, table: Table, loaded_at: datetime.datetime, note: str) -> Change:
+    def _adopt(self, table: Table, run: Run) -> None:
         """The staged table becomes the raw table: nothing is written twice."""
         if table.keeps_exceptions:
             self._execute(f"alter table {self._staged(table)} drop column {quote(EXCEPTIONS)}")
@@ -374,14 +376,13 @@ class Warehouse:
             for column in table.columns
             if column.policy.staged_type
         ]
-        stamp = f"add column _loaded_at timestamptz not null default '{loaded_at.isoformat()}'"
+        stamp = f"add column _loaded_at timestamptz not null default '{run.loaded_at.isoformat()}'"
         self._execute(f"alter table {self._staged(table)} {', '.join([*casts, stamp])}")
         self._execute(f"alter table {self._staged(table)} alter column _loaded_at drop default")
         if table.staged_name != table.name:
             self._execute(f"drop table if exists {self.staging}.{quote(table.name)}")  # of the first reading
             self._execute(f"alter table {self._staged(table)} rename to {quote(table.name)}")
         self._execute(f"alter table {self.staging}.{quote(table.name)} set schema {self.raw}")
-        return Change(self.row_count(table), 0, 0, note)
 
     def _grants(self, table: Table) -> list[tuple[Any, ...]]:
         """Who may do what: with the raw table that is there, and by default in the raw schema."""
@@ -472,7 +473,7 @@ class Warehouse:
             (f"{self.raw}.{quote(table.name)}",),
         )
 
-    def _apply_changes(self, table: Table, run_id: str, loaded_at: datetime.datetime, partial: bool | Blocks) -> Change:
+    def _apply_changes(self, table: Table, run: Run, partial: bool | Blocks) -> Change:
         raw, staged = self._raw(table), self._staged(table)
         self._execute(f"create temporary table _changes on commit drop as {self._difference(table, partial)}")
         self._execute("analyze _changes")
@@ -481,7 +482,7 @@ class Warehouse:
         self._execute(
             f"insert into {self.raw}._landing_deletions select %s, {self._row_key(table, 'r', staged=False)}, %s, %s"
             f" from {raw} r join _changes c on c.raw_row = r.ctid where c.staged_row is null",
-            (table.name, loaded_at, run_id),
+            (table.name, run.loaded_at, run.id),
         )
         deleted = self._execute(
             f"delete from {raw} r using _changes c where c.raw_row = r.ctid and c.staged_row is null"
@@ -489,12 +490,12 @@ class Warehouse:
         updated = self._execute(
             f"update {raw} r set ({names}, _loaded_at) = row({values}, %s) from _changes c join {staged} s"
             " on s.ctid = c.staged_row where c.raw_row = r.ctid",
-            (loaded_at,),
+            (run.loaded_at,),
         )
         inserted = self._execute(
             f"insert into {raw} ({names}, _loaded_at) select {values}, %s from _changes c join {staged} s"
             " on s.ctid = c.staged_row where c.raw_row is null",
-            (loaded_at,),
+            (run.loaded_at,),
         )
         self._execute("drop table _changes")
         return Change(inserted, updated, deleted)
@@ -566,7 +567,7 @@ class Warehouse:
         key = f"json_build_object({', '.join(pairs)})::text"
         return f"case when {' or '.join(empty)} then {whole} else {key} end" if empty else key
 
-    def _write_exceptions(self, table: Table, loaded_at: datetime.datetime, partial: bool | Blocks) -> None:
+    def _write_exceptions(self, table: Table, run: Run, partial: bool | Blocks) -> None:
         """Replace the records of values that could not be held."""
         name, key = (table.name,), self._row_key(table, "s", staged=True)
         if partial and table.keeps_exceptions:
@@ -601,7 +602,7 @@ class Warehouse:
             cross join lateral regexp_split_to_table(s.{quote(EXCEPTIONS)}, ' ') word
             join (values {described}) d (number, name, hexed, reason) on d.number = split_part(word, ':', 1)::int
             """,
-            (table.name, loaded_at),
+            (table.name, run.loaded_at),
         )
 
     # the connection
