@@ -12,6 +12,18 @@
 {%- endmacro %}
 
 {#-
+    Whether a dimension has versions that are newer than the table. Asked before the SQL is written: where there are none, as on most
+    days, it need not say what would follow, which the planner of Postgres would take for an eighth of the orders.
+-#}
+{% macro has_new_versions(dimension) -%}
+    {%- if execute and model.resource_type == 'model' and is_incremental() -%}
+        {%- set found = run_query('select 1 from ' ~ dimension ~ ' where known_since > ' ~ watermark() ~ ' limit 1') -%}
+        {{ return(found | length > 0) }}
+    {%- endif -%}
+    {{ return(true) }}
+{%- endmacro %}
+
+{#-
     Pre-hook of the incremental models that hold order lines: removes the orders that have no line left, which
     delete+insert cannot see because nothing arrives for them.
 -#}
@@ -53,15 +65,19 @@
 
 {#-
     Pre-hook of fct_customer_balances: removes customers that are gone (one that only a deleted order had mentioned)
-    and months that the data's span no longer has.
+    and months that the data's span no longer has. Whoever is in a month is in the last one too.
 -#}
 {% macro delete_balances_out_of_scope() -%}
     {%- if is_incremental() -%}
         delete from {{ this }}
         where
-            customer_number not in (
-                select customer_number from {{ ref('dim_customers') }}
-                where customer_number is not null
+            customer_number in (
+                select stored.customer_number
+                from {{ this }} as stored
+                left join {{ ref('dim_customers') }} as customers on stored.customer_number = customers.customer_number
+                where
+                    stored.month_end_date_key = (select max(month_end_date_key) from {{ this }})
+                    and customers.customer_number is null
             )
             or month_end_date_key < (
                 select coalesce(min({{ date_key('month_end_date') }}), 99999999)
@@ -75,36 +91,35 @@
 {%- endmacro %}
 
 {#-
-    Pre-hook of ml_customer_features: removes customers' months from before their first order, and months that the
-    data's span no longer has, as they stand after a deletion.
+    Pre-hook of ml_customer_features: removes the months that the data's span no longer has, and customers whose first
+    order is another one than when their last month was written, or none: what they still have is made anew.
 -#}
 {% macro delete_features_out_of_scope() -%}
     {%- if is_incremental() -%}
         delete from {{ this }}
-        where (customer_number, as_of_date_key) in (
-            with first_months as (
-                select
-                    customer_number,
-                    {{ date_key('min(first_order_date)') }} as first_order_date_key
-                from {{ ref('int_customers__monthly_activity') }}
-                group by customer_number
-            ),
-
-            last_month as (
-                select {{ date_key('max(month_end_date)') }} as month_end_date_key
+        where
+            as_of_date_key > (
+                select coalesce(max({{ date_key('month_end_date') }}), 0)
                 from {{ ref('int_customers__monthly_activity') }}
             )
-
-            select
-                features.customer_number,
-                features.as_of_date_key
-            from {{ this }} as features
-            cross join last_month
-            left join first_months on features.customer_number = first_months.customer_number
-            where
-                first_months.first_order_date_key is null
-                or features.as_of_date_key < first_months.first_order_date_key
-                or features.as_of_date_key > last_month.month_end_date_key
-        )
+            or customer_number in (
+                select stored.customer_number
+                from {{ this }} as stored
+                left join (
+                    select
+                        customer_number,
+                        min(first_order_date) as first_order_date
+                    from {{ ref('int_customers__monthly_activity') }}
+                    group by customer_number
+                ) as first_orders on stored.customer_number = first_orders.customer_number
+                where
+                    stored.as_of_date_key = (select max(as_of_date_key) from {{ this }})
+                    and (
+                        first_orders.first_order_date is null
+                        or first_orders.first_order_date <> cast(
+                            to_date(cast(stored.as_of_date_key as varchar(8)), 'YYYYMMDD') - stored.tenure_days as date
+                        )
+                    )
+            )
     {%- endif -%}
 {%- endmacro %}

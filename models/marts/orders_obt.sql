@@ -41,6 +41,7 @@ lines_changed as (
     where _loaded_at > {{ watermark() }}
 ),
 
+{% if has_new_versions(ref('dim_offices')) -%}
 -- Offices are shown as they are now: when one moves, its orders are written again.
 offices_changed as (
     select office_key from offices
@@ -58,6 +59,12 @@ changed_orders as (
     select order_number from orders_of_offices_changed
 ),
 
+{% else -%}
+changed_orders as (
+    select distinct order_number from lines_changed
+),
+
+{% endif -%}
 {% endif -%}
 final as (
     select

@@ -1,5 +1,6 @@
 -- Balances run from the first to the last month with an order or a payment, features from a customer's first order to that last
--- month, with no month missing and none beyond.
+-- month, with no month missing and none beyond. Month by month: as many customers, and the same ones by the sum of their
+-- numbers, as should be there; that none is there twice is another test's.
 with activity as (
     select * from {{ ref('int_customers__monthly_activity') }}
 ),
@@ -11,60 +12,83 @@ span as (
     from activity
 ),
 
-expected as (
+months as (
     select
-        'balances' as mart,
-        customers.customer_number,
-        span.first_month,
-        span.last_month
-    from {{ ref('dim_customers') }} as customers
-    cross join span
-    where customers.customer_number is not null
-    union
-    select
-        'features' as mart,
-        activity.customer_number,
-        min(activity.month_end_date) as first_month,
-        max(span.last_month) as last_month
-    from activity
-    cross join span
-    where activity.order_count > 0
-    group by activity.customer_number
+        dates.date_key,
+        dates.date_day
+    from {{ ref('dim_dates') }} as dates
+    inner join span
+        on
+            dates.date_day >= span.first_month
+            and dates.date_day <= span.last_month
+    where dates.is_month_end
 ),
 
-found as (
+customers as (
+    select
+        count(distinct customer_number) as customer_count,
+        sum(distinct customer_number) as customer_numbers
+    from {{ ref('dim_customers') }}
+    where customer_number is not null
+),
+
+first_orders as (
+    select
+        customer_number,
+        min(month_end_date) as first_month
+    from activity
+    where order_count > 0
+    group by customer_number
+),
+
+customers_by_first_month as (
+    select
+        first_month,
+        count(*) as customer_count,
+        sum(customer_number) as customer_numbers
+    from first_orders
+    group by first_month
+),
+
+both_sides as (
     select
         'balances' as mart,
-        customer_number,
-        min(month_end_date_key) as first_key,
-        max(month_end_date_key) as last_key,
-        count(*) as month_count
-    from {{ ref('fct_customer_balances') }}
-    group by customer_number
+        months.date_key as month_key,
+        customers.customer_count,
+        customers.customer_numbers
+    from months
+    cross join customers
     union all
     select
         'features' as mart,
-        customer_number,
-        min(as_of_date_key) as first_key,
-        max(as_of_date_key) as last_key,
-        count(*) as month_count
+        months.date_key as month_key,
+        customers_by_first_month.customer_count,
+        customers_by_first_month.customer_numbers
+    from months
+    inner join customers_by_first_month on months.date_day >= customers_by_first_month.first_month
+    union all
+    select
+        'balances' as mart,
+        month_end_date_key as month_key,
+        -count(*) as customer_count,
+        -sum(customer_number) as customer_numbers
+    from {{ ref('fct_customer_balances') }}
+    group by month_end_date_key
+    union all
+    select
+        'features' as mart,
+        as_of_date_key as month_key,
+        -count(*) as customer_count,
+        -sum(customer_number) as customer_numbers
     from {{ ref('ml_customer_features') }}
-    group by customer_number
+    group by as_of_date_key
 )
 
 select
-    expected.mart,
-    expected.customer_number,
-    found.mart as found_in,
-    found.customer_number as found_customer_number
-from expected
-full outer join found on expected.mart = found.mart and expected.customer_number = found.customer_number
-where
-    expected.customer_number is null
-    or found.customer_number is null
-    or found.first_key <> {{ date_key('expected.first_month') }}
-    or found.last_key <> {{ date_key('expected.last_month') }}
-    or found.month_count <> (
-        12 * (extract(year from expected.last_month) - extract(year from expected.first_month))
-        + extract(month from expected.last_month) - extract(month from expected.first_month) + 1
-    )
+    mart,
+    month_key,
+    sum(customer_count) as missing_customers,
+    sum(customer_numbers) as missing_customer_numbers
+from both_sides
+group by mart, month_key
+having sum(customer_count) <> 0 or sum(customer_numbers) <> 0

@@ -24,47 +24,48 @@ products as (
     left join raw_products on dim_products.product_code = raw_products.product_code
 ),
 
+-- Both sides are added up per product before its product line is looked up: of millions of lines a few thousand rows are left.
 expected as (
     select
-        raw_products.product_line,
-        raw_orders.order_date,
+        raw_lines.product_code,
+        date_trunc('month', cast(raw_orders.order_date as timestamp)) as order_month,
         count(*) as line_count,
         sum(raw_lines.quantity_ordered) as quantity_ordered,
         sum(raw_lines.quantity_ordered * raw_lines.price_each) as gross_sales_amount
     from raw_lines
     left join raw_orders on raw_lines.order_number = raw_orders.order_number
-    left join raw_products on raw_lines.product_code = raw_products.product_code
-    group by raw_products.product_line, raw_orders.order_date
+    group by raw_lines.product_code, date_trunc('month', cast(raw_orders.order_date as timestamp))
 ),
 
 found as (
     select
-        products.product_line,
-        order_lines.order_date_key,
+        product_key,
+        case when order_date_key > 0 then order_date_key / 100 else -1 end as order_month,
         count(*) as line_count,
-        sum(order_lines.quantity_ordered) as quantity_ordered,
-        sum(order_lines.gross_sales_amount) as gross_sales_amount
+        sum(quantity_ordered) as quantity_ordered,
+        sum(gross_sales_amount) as gross_sales_amount
     from order_lines
-    left join products on order_lines.product_key = products.product_key
-    group by products.product_line, order_lines.order_date_key
+    group by product_key, case when order_date_key > 0 then order_date_key / 100 else -1 end
 ),
 
 both_sides as (
     select
-        product_line,
-        coalesce({{ date_key('order_date') }} / 100, -1) as order_month,
-        line_count,
-        quantity_ordered,
-        gross_sales_amount
+        raw_products.product_line,
+        coalesce({{ date_key('expected.order_month') }} / 100, -1) as order_month,
+        expected.line_count,
+        expected.quantity_ordered,
+        expected.gross_sales_amount
     from expected
+    left join raw_products on expected.product_code = raw_products.product_code
     union all
     select
-        product_line,
-        case when order_date_key > 0 then order_date_key / 100 else -1 end as order_month,
-        -line_count as line_count,
-        -quantity_ordered as quantity_ordered,
-        -gross_sales_amount as gross_sales_amount
+        products.product_line,
+        found.order_month,
+        -found.line_count as line_count,
+        -found.quantity_ordered as quantity_ordered,
+        -found.gross_sales_amount as gross_sales_amount
     from found
+    left join products on found.product_key = products.product_key
 )
 
 select
