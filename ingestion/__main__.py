@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import io
 import json
 import logging
 import os
@@ -46,6 +47,8 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(format="%(message)s", level=logging.WARNING if options.quiet else logging.INFO, force=True)
     if options.report and (options.report.is_dir() or not os.access(options.report.absolute().parent, os.W_OK)):
         parser.error(f"--report {options.report}: it cannot be written there")
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a table's name may be more than the terminal can show
+        sys.stdout.reconfigure(errors="backslashreplace")
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, _stop)
         signal.signal(signal.SIGTERM, _stop)

@@ -22,7 +22,7 @@ from ingestion.redshift import Redshift, S3Stage
 from ingestion.settings import Settings, SettingsError
 from ingestion.source import Source, TableUnreadable
 from ingestion.stage import Chunk, Stage
-from ingestion.warehouse import Change, Run, Warehouse, WarehouseUnavailable, explain
+from ingestion.warehouse import Change, Run, State, Warehouse, WarehouseUnavailable, explain
 
 log = logging.getLogger("ingestion")
 
@@ -146,7 +146,9 @@ class Landing:
             self.reports[name] = TableReport(name, reason=reason)
         known, taken = self.warehouse.known_columns(), self.warehouse.relations()
         followed = {columns[0].source_table for columns in known.values()}
-        self.settings.check_patterns(self.source.column_names(), followed)
+        views = {table.name for table in found if table.is_view}
+        columns = [f"{table.name}.{column.name}" for table in found for column in table.columns]
+        self.settings.check_patterns({table.name for table in found} - views | followed, views, columns)
         self._judge_vanished(known, {table.name for table in found})
         accepted = []
         for table in plans:
@@ -313,13 +315,16 @@ class Landing:
                 remaining.remove(table)
                 report = self._report(table)
                 report.status = "failed"
+                remedy = "If the raw table was altered by hand, undo that, or drop it: the next run makes it anew."
+                if error.pgcode and error.pgcode.startswith("54"):  # a limit of the program
+                    remedy = "It is too wide for the warehouse: leave columns out by INGEST_EXCLUDE_COLUMNS."
                 report.reason = (
-                    f"it could not be published (SQLSTATE {error.pgcode}). The last good rows are untouched. If the raw"
-                    " table was altered by hand, undo that, or drop it: the next run makes it anew."
+                    f"it could not be published (SQLSTATE {error.pgcode}). The last good rows are untouched. {remedy}"
                 )
                 return None
         for table in unchanged:
             self._record(table, run, Change(0, 0, 0))
+            warehouse.record_columns(table)
         warehouse.record_run(run)
         warehouse.commit()
         return changes
@@ -340,6 +345,9 @@ class Landing:
         self.warehouse.record_table(run, table, change, reading.totals, report.cast_exceptions, load_ids)
         if reading.partial is not True:
             self.warehouse.record_state(table, reading.new_state)
+        elif change.inserted or change.updated:  # the digests are of what the rows were before
+            known = self.states[table.name]
+            self.warehouse.record_state(table, State(known.row_count, [], known.compared_at))
 
     def _report(self, table: Table) -> TableReport:
         return self.reports[table.source.name]

@@ -1,10 +1,10 @@
-"""MySQL names -> warehouse names: lower snake case, at most 63 bytes, unique within their table or schema."""
+"""MySQL names -> warehouse names: lower snake case, at most 62 bytes, unique within their table or schema."""
 
 import hashlib
 import re
 from collections.abc import Iterable
 
-MAX_LENGTH = 63  # bytes; PostgreSQL's limit, half of Redshift's
+MAX_LENGTH = 62  # bytes: PostgreSQL's 63, less one for the type that each table brings; half of Redshift's
 RESERVED = {
     *("ctid", "cmin", "cmax", "oid", "tableoid", "xmin", "xmax"),  # no column can have these
     *("landing_runs", "landing_tables", "landing_deletions", "landing_exceptions", "landing_columns", "landing_state"),

@@ -127,7 +127,8 @@ class Table:
         fields = [(column.sent(), column.in_marks) for column in self.columns]
         if self.keeps_exceptions:
             originals = [
-                f"IF({column.unfit}, CONCAT('{number}:', HEX({column.original}), ' '), '')"
+                f"IF({column.in_mysql} IS NOT NULL AND ({column.unfit}),"
+                f" CONCAT('{number}:', HEX({column.original}), ' '), '')"
                 for number, column in enumerate(self.columns)
                 if column.unfit
             ]
@@ -212,7 +213,7 @@ def plan_table(
             columns.append(Column(column, names[column.name], how, withheld_if))
         else:
             columns.append(Column(column, names[column.name], how))
-    changed = settings.change_column(table.name)
+    changed = next((column.name for column in table.columns if settings.tells_change(table.name, column.name)), None)
     change_column = next((column for column in columns if column.source.name == changed), None)
     # a second reading must not meet files of the first; no warehouse name has capitals
     staged_name = f"AGAIN_{hashlib.sha256(name.encode()).hexdigest()[:32]}" if check_texts else name
@@ -229,7 +230,7 @@ def _policy(source: Source, table: SourceTable, column: SourceColumn, settings: 
     except NoPolicy as error:
         raise NoPolicy(f"column {column.name}: {error}") from None
     if settings.hashes(table.name, column.name):
-        how = hashed(how, source.literal(settings.hash_key))
+        how = hashed(how, f"x'{settings.hash_key.encode().hex()}'")
     return on_redshift(how, data_type, column.column_type, column.charset) if settings.staging else how
 
 

@@ -168,10 +168,15 @@ class Reading:
         if newest is None or self.table.change_column is None:
             return None
         if isinstance(newest, datetime.date):
-            newest = newest - settings.look_back
+            try:
+                newest = newest - settings.look_back
+            except OverflowError:  # before the year 1
+                return None
         if isinstance(newest, datetime.datetime):
             newest = newest.replace(tzinfo=None)
-        return f"{self.table.change_column.in_mysql} >= {self.landing.source.literal(str(newest))}"
+        column = self.table.change_column
+        newer = f"{column.in_mysql} >= {self.landing.source.literal(str(newest))}"
+        return f"({newer} OR {column.in_mysql} IS NULL)" if column.may_be_empty else newer
 
     def _is_old(self, state: State) -> bool:
         """Whether it is time to compare the whole table again."""
@@ -214,13 +219,13 @@ class BlockReading(Reading):
             end = bisect_left(rows, self._after, at, key=_first_field)
             part = rows[at:end]
             lines = _joined(part)
+            if not _fits(lines):
+                return False
             self._digest.update(lines)
             if self.state is None:
                 self._load(lines, len(part))
             else:
                 self._hold(lines, Totals(len(part), sum(map(crc32, part))))
-            if not _fits(lines):
-                return False
             at = end
             if at < len(rows):
                 self._end_block()

@@ -89,23 +89,30 @@ class Settings:
         where = (self.warehouse["host"], self.warehouse["port"], self.warehouse["dbname"], self.raw_schema)
         return f"landing-{hashlib.sha256('|'.join((*where, str(os.geteuid()))).encode()).hexdigest()[:16]}-"
 
-    def check_patterns(self, columns: Sequence[str], followed: Set[str]) -> None:
+    def check_patterns(self, tables: Set[str], views: Set[str], columns: Sequence[str]) -> None:
         """Raise ``SettingsError`` for a pattern that fits nothing: a typing error must not land what was to be hidden.
 
-        ``columns`` are all of the source, as ``table.column``; ``followed`` are the tables of earlier landings.
+        ``tables`` are those of the source and of earlier landings, ``columns`` those of both kinds as ``table.column``.
+        Tables to leave out may be there tomorrow, so of these only a name without ``*``, ``?`` or ``[`` must fit.
         """
-        tables = {column.split(".", 1)[0] for column in columns} | followed
+        may_land = tables | views if self.with_views else tables
         for what, names, patterns in (
-            ("--tables or INGEST_TABLES", tables, [word for word in self.include if word != "*"]),
+            ("--tables or INGEST_TABLES", may_land, [word for word in self.include if word != "*"]),
+            ("INGEST_EXCLUDE_TABLES", tables | views, [word for word in self.exclude if not set(word) & set("*?[")]),
             ("INGEST_EXCLUDE_COLUMNS", columns, self.left_out_columns),
             ("INGEST_HASH_COLUMNS", columns, self.hashed_columns),
-            ("INGEST_INCREMENTAL", columns, self.incremental),
         ):
             for pattern in patterns:
                 if not any(_matches(name, (pattern,)) for name in names):
-                    raise SettingsError(
-                        f"{what}: {pattern} fits nothing in {self.database}. Capitals count. Nothing was read."
-                    )
+                    only_views = any(_matches(view, (pattern,)) for view in views)
+                    hint = "Views land with INGEST_VIEWS=true." if only_views else "Capitals count."
+                    raise SettingsError(f"{what}: {pattern} fits nothing in {self.database}. {hint} Nothing was read.")
+        for name in self.incremental:
+            if name not in columns:
+                raise SettingsError(
+                    f"INGEST_INCREMENTAL: {name} fits nothing in {self.database}. Capitals count, and it takes one"
+                    " column of a table, not a pattern. Nothing was read."
+                )
 
     def wants(self, table: str) -> bool:
         return _matches(table, self.include) and not _matches(table, self.exclude)
@@ -116,9 +123,9 @@ class Settings:
     def hashes(self, table: str, column: str) -> bool:
         return _matches(f"{table}.{column}", self.hashed_columns)
 
-    def change_column(self, table: str) -> str | None:
-        """The column that tells which rows of an incremental table are new."""
-        return next((name.split(".", 1)[1] for name in self.incremental if name.split(".", 1)[0] == table), None)
+    def tells_change(self, table: str, column: str) -> bool:
+        """Whether the column tells which rows of an incremental table are new."""
+        return f"{table}.{column}" in self.incremental
 
 
 def from_environment(environment: Mapping[str, str] = os.environ, **options: Any) -> Settings:

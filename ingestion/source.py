@@ -15,10 +15,11 @@ from ingestion.names import quote_mysql
 from ingestion.settings import Settings
 
 _READ_AT_ONCE = 1 << 18
-_SILENCE = 300  # seconds without a byte before the connection counts as lost
+_MARGIN = 60  # seconds beyond the statement timeout, after which a connection without a byte counts as lost
+_KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 6}  # a host that is gone: a minute and a half
 _SESSION = (  # what the server's own settings would otherwise change in the rows, or leave out of them
     "SET NAMES utf8mb4, time_zone = '+00:00', sql_mode = '', sql_select_limit = 18446744073709551615,"
-    " sql_big_selects = 1, group_concat_max_len = 1048576, net_write_timeout = 600, lock_wait_timeout = 60"
+    " sql_big_selects = 1, group_concat_max_len = 4294967295, net_write_timeout = 600, lock_wait_timeout = 60"
 )
 
 
@@ -81,11 +82,22 @@ class Source:
         where = f"MySQL at {settings.mysql['host']}:{settings.mysql['port']}"
         try:
             self._connection = pymysql.connect(
-                **settings.mysql, charset="utf8mb4", connect_timeout=10, read_timeout=_SILENCE, autocommit=True
+                **settings.mysql,
+                charset="utf8mb4",
+                connect_timeout=10,
+                read_timeout=settings.statement_timeout + _MARGIN if settings.statement_timeout else None,
+                autocommit=True,
             )
+            for option, value in _KEEPALIVE.items():
+                if hasattr(socket, option):
+                    opened = cast(Any, self._connection)._sock
+                    opened.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
             version = str(cast(Any, self._connection).get_server_info())
             self.is_mariadb = "mariadb" in version.lower()
             self._query(_SESSION)
+            if self.is_mariadb:
+                self._query("SET system_versioning_asof = DEFAULT")
+            self._longest_statement = int(self._query("SELECT @@max_allowed_packet")[0][0]) - 1024
             timeout = settings.statement_timeout
             limit = f"max_statement_time = {timeout}" if self.is_mariadb else f"max_execution_time = {timeout * 1000}"
             self._query(f"SET SESSION {limit}")
@@ -128,13 +140,6 @@ class Source:
         ]
         return sorted(tables, key=lambda table: (-table.estimated_rows, table.name))
 
-    def column_names(self) -> list[str]:
-        """``table.column`` of all there is, whatever the settings ask for."""
-        rows = self._query(
-            "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = database()"
-        )
-        return [f"{table}.{column}" for table, column in rows]
-
     def stream(self, select: str) -> Iterator[list[bytes]]:
         """The rows of a SELECT of one text column, as bytes, in batches as they arrive.
 
@@ -145,6 +150,8 @@ class Source:
             TableUnreadable: MySQL stopped with an error, or a row is larger than ``max_allowed_packet``.
             SourceUnavailable: the connection was lost.
         """
+        if len(select.encode()) > self._longest_statement:
+            raise TableUnreadable("its SELECT is longer than the server's max_allowed_packet; raise it there")
         try:
             yield from self._packets(select)
         except pymysql.OperationalError as error:

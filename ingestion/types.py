@@ -139,7 +139,9 @@ def policy(data_type: str, column_type: str, charset: str | None, check_texts: b
 def hashed(original: Policy, key_literal: str) -> Policy:
     """A column whose values must not leave MySQL in clear: SHA-256 of the key and the value, in hex."""
     value = original.whole or original.sent
-    return Policy("text", sent=f"SHA2(CONCAT({key_literal}, {value}), 256)")
+    # What has no Unicode is hashed as a question mark, like others of its kind.
+    tells_apart = original.tells_apart and not (original.unfit and original.original_is_hex)
+    return Policy("text", sent=f"SHA2(CONCAT({key_literal}, {value}), 256)", tells_apart=tells_apart)
 
 
 def on_redshift(generic: Policy, data_type: str, column_type: str, charset: str | None) -> Policy:

@@ -570,7 +570,7 @@ class Warehouse:
     def _write_exceptions(self, table: Table, run: Run, partial: bool | Blocks) -> None:
         """Replace the records of values that could not be held."""
         name, key = (table.name,), self._row_key(table, "s", staged=True)
-        if partial and table.keeps_exceptions:
+        if partial:  # values of rows that were not loaded may be kept, also where none of these needed it
             blocks = isinstance(partial, Blocks)
             rows = f"{self._part(table, partial)} r" if blocks else f"{self._staged(table)} s"
             row_key = self._row_key(table, "r", staged=False) if blocks else key
@@ -595,12 +595,12 @@ class Warehouse:
             f"""
             insert into {self.raw}._landing_exceptions
             select %s, d.name, {key},
-                case when d.hexed then lower(split_part(word, ':', 2))
-                     else convert_from(decode(split_part(word, ':', 2), 'hex'), 'UTF8') end,
+                case when d.hexed then lower(split_part(w.word, ':', 2))
+                     else convert_from(decode(split_part(w.word, ':', 2), 'hex'), 'UTF8') end,
                 case when d.hexed then 'hex' else 'text' end, d.reason, %s
             from {self._staged(table)} s
-            cross join lateral regexp_split_to_table(s.{quote(EXCEPTIONS)}, ' ') word
-            join (values {described}) d (number, name, hexed, reason) on d.number = split_part(word, ':', 1)::int
+            cross join lateral regexp_split_to_table(s.{quote(EXCEPTIONS)}, ' ') w (word)
+            join (values {described}) d (number, name, hexed, reason) on d.number = split_part(w.word, ':', 1)::int
             """,
             (table.name, run.loaded_at),
         )
@@ -653,7 +653,10 @@ def connect(settings: Settings) -> Any:
     Raises:
         WarehouseUnavailable: says which server and user, and why.
     """
-    session = "-c timezone=UTC -c datestyle=ISO,YMD -c client_encoding=UTF8 -c extra_float_digits=1"
+    session = (  # what a database's or role's own settings would otherwise change
+        "-c timezone=UTC -c datestyle=ISO,YMD -c client_encoding=UTF8 -c extra_float_digits=1 -c bytea_output=hex"
+        " -c standard_conforming_strings=on -c quote_all_identifiers=off"
+    )
     try:
         connection = psycopg2.connect(
             **(settings.warehouse | CONNECTION),

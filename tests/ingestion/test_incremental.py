@@ -3,6 +3,7 @@
 import pytest
 
 from ingestion.landing import TableReport
+from ingestion.settings import SettingsError
 from tests.conftest import Lane
 
 SETTINGS = {"INGEST_INCREMENTAL": "events.updated_at", "INGEST_LOOK_BACK_SECONDS": "3600"}
@@ -121,3 +122,52 @@ def test_a_value_that_was_mended_is_no_exception_any_more(events: Lane) -> None:
     events.execute("update events set updated_at = '2005-02-21', born = '2004-01-01' where id = 3")
     table = _land(events, "2005-03-03T00:00:00")
     assert (table.updated, table.cast_exceptions) == (1, 0)
+
+
+def test_a_full_compare_sees_what_went_back_to_what_it_was(events: Lane) -> None:
+    """What the digests of the last full compare say is not what incremental landings have written since."""
+    change = "update events set what = '{}', updated_at = '2005-01-01' + interval {} hour where id = 20"
+    events.execute(change.format("new", 1001))
+    assert _land(events).updated == 1
+    events.execute(change.format("old", 20))
+    assert _land(events, as_of="2005-03-09T00:00:00").updated == 1
+    assert _raw(events) == _source(events)
+
+
+def test_originals_of_rows_that_were_not_read_again_stay(lane: Lane) -> None:
+    lane.execute(
+        "create table events (id int primary key, what varchar(20), version int not null)",
+        "insert into events values (1, 'a\\0b', 1), (2, 'c', 2)",
+    )
+    settings = {"INGEST_INCREMENTAL": "events.version"}
+    kept = "select row_key::json->>'id', original_text from {raw}._landing_exceptions"
+    assert lane.land_one(settings).cast_exceptions == 1
+    lane.execute("update events set what = 'd', version = 3 where id = 2")
+    assert (lane.land_one(settings).updated, lane.warehouse(kept)) == (1, [("1", "610062")])
+    lane.execute("update events set what = 'e', version = 4 where id = 1")
+    assert (lane.land_one(settings).updated, lane.warehouse(kept)) == (1, [])
+
+
+def test_a_row_without_a_time_of_change_is_read_each_time(lane: Lane) -> None:
+    lane.execute(
+        "create table events (id int primary key, what varchar(20), updated_at datetime)",
+        "insert into events values (1, 'old', null), (2, 'old', '2005-01-01'), (3, 'old', '2005-02-01')",
+    )
+    lane.land(SETTINGS | {"AS_OF": "2005-03-01T00:00:00"})
+    lane.execute("update events set what = 'new' where id < 3")
+    table = _land(lane)
+    assert (table.rows, table.updated) == (2, 1)
+
+
+def test_a_look_back_before_the_first_year_reads_everything(lane: Lane) -> None:
+    lane.execute(
+        "create table events (id int primary key, updated_at date not null)",
+        "insert into events values (1, '0001-01-01')",
+    )
+    settings = {"INGEST_INCREMENTAL": "events.updated_at"}
+    assert [lane.land_one(settings).rows for _ in range(2)] == [1, 1]
+
+
+def test_a_change_column_is_named_exactly(events: Lane) -> None:
+    with pytest.raises(SettingsError, match="not a pattern"):
+        events.land({"INGEST_INCREMENTAL": "*.updated_at"})

@@ -1,0 +1,188 @@
+"""What is odd about a source, or about the settings of either server, and once cost a table or a value."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from ingestion.settings import SettingsError
+from ingestion.source import Source
+from tests.conftest import Lane
+
+
+def test_a_hashed_key_tells_no_two_rows_apart_that_unicode_does_not(lane: Lane) -> None:
+    """Two codes of cp932 are one character, so their hashes are equal: such rows are compared as a whole."""
+    lane.execute(
+        "create table items (k varchar(5) character set cp932 collate cp932_bin primary key, v int)",
+        "insert into items values (x'ED40', 1), (x'FA5C', 2)",
+    )
+    settings = {"INGEST_HASH_COLUMNS": "items.k", "INGEST_HASH_KEY": "secret"}
+    lane.land_one(settings)
+    lane.execute("update items set v = 9 where v = 1")
+    lane.land_one(settings)
+    assert lane.warehouse("select v from {raw}.items order by v") == [(2,), (9,)]
+    lane.execute("delete from items where v = 9")
+    lane.land_one(settings)
+    assert lane.warehouse("select v from {raw}.items") == [(2,)]
+
+
+def test_a_hash_is_of_key_and_value_whatever_the_key_says(lane: Lane) -> None:
+    lane.execute("create table items (id int primary key, v varchar(5))", "insert into items values (1, 'a')")
+    lane.land_one({"INGEST_HASH_COLUMNS": "items.v", "INGEST_HASH_KEY": "it's {} \\"})
+    ((hashed,),) = lane.source(r"select sha2(concat('it''s {} \\', v), 256) from items")
+    assert lane.warehouse("select v from {raw}.items") == [(hashed,)]
+
+
+def test_a_column_may_have_any_name_where_values_are_kept(lane: Lane) -> None:
+    names = ("word", "number", "name", "hexed", "reason", "d", "s", "w")
+    lane.execute(
+        f"create table items (id int primary key, {', '.join(f'`{name}` int' for name in names)}, day date)",
+        "insert into items (id, day) values (1, '0000-00-00')",
+    )
+    assert lane.land_one().cast_exceptions == 1
+
+
+def test_names_that_differ_in_their_last_character(lane: Lane) -> None:
+    """A table brings a type of its name after an underscore."""
+    for number in "12":
+        name = "y" * 62 + number
+        lane.execute(
+            f"create table {name} (id int primary key, v varchar(3))", f"insert into {name} values (1, 'a\\0')"
+        )
+        assert lane.land().status == "ok"
+
+
+def test_a_nul_beside_the_end_of_a_file(lane: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file that was just filled is not handed over before its last lines were looked at."""
+    monkeypatch.setattr("ingestion.reading.CHUNK_ROWS", 1000)
+    lane.execute(
+        "create table items (id int primary key, v varchar(20))",
+        "insert into items select seq, if(seq = 990, 'x\\0', 'x') from seq_1_to_3000",
+    )
+    for full in (False, True):
+        table = lane.land_one(full_compare=full)
+        assert (table.rows, table.cast_exceptions) == (3000, 1)
+
+
+def test_a_view_whose_cast_fails_is_null_there(lane: Lane) -> None:
+    lane.execute(
+        "create table items (id int primary key, v varchar(20))",
+        "insert into items values (1, 'a'), (2, '2004-02-29')",
+        "create view dated as select id, cast(v as date) d, cast(v as datetime) t from items",
+    )
+    report = lane.land({"INGEST_VIEWS": "true"})
+    assert report.status == "ok", report
+    rows = lane.warehouse("select id, d::text, t::text from {raw}.dated order by id")
+    assert rows == [(1, None, None), (2, "2004-02-29", "2004-02-29 00:00:00")]
+
+
+def test_a_long_group_concat_is_whole(lane: Lane) -> None:
+    lane.execute(
+        "create table items (id int primary key)",
+        "insert into items select seq from seq_1_to_300000",
+        "create view joined as select group_concat(id order by id) ids from items",
+    )
+    lane.execute("set global group_concat_max_len = 16000000")
+    lane.land({"INGEST_VIEWS": "true"})
+    ((length,),) = lane.source("select sum(length(id)) + count(*) - 1 from items")
+    assert lane.warehouse("select length(ids) from {raw}.joined") == [(length,)]
+
+
+def test_rows_are_those_of_now_whatever_the_server_shows_by_default(lane: Lane) -> None:
+    lane.execute(
+        "create table items (id int primary key) with system versioning",
+        "set global system_versioning_asof = '2001-01-01'",
+        "insert into items values (1)",
+    )
+    try:
+        assert lane.land_one().rows == 1
+    finally:
+        lane.execute("set global system_versioning_asof = default")
+
+
+def test_a_select_that_the_server_would_not_take_fails_its_table_alone(
+    lane: Lane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    columns = ", ".join(f"a_column_with_a_name_of_some_length_{number} int" for number in range(300))
+    lane.execute(f"create table wide ({columns})", "create table items (id int primary key)")
+    opened = Source.__init__
+
+    def open_with_little_room(source: Source, *arguments: object) -> None:
+        opened(source, *arguments)  # type: ignore[arg-type]
+        source._longest_statement = 4000
+
+    monkeypatch.setattr(Source, "__init__", open_with_little_room)
+    report = lane.land()
+    assert {table.source_table: table.status for table in report.tables} == {"wide": "failed", "items": "landed"}
+    assert "longer than the server's max_allowed_packet" in next(t.reason for t in report.tables if t.reason)
+
+
+def test_a_table_too_wide_says_so(lane: Lane) -> None:
+    """One more column, for the time of change, than a row of the warehouse has room for."""
+    columns = ", ".join(f"c{number} bigint not null" for number in range(1016))
+    lane.execute(
+        f"create table wide (id bigint primary key, {columns}) engine = myisam",
+        f"insert into wide values (1{', 1' * 1016})",
+    )
+    assert lane.land_one().inserted == 1
+    lane.execute("update wide set c0 = 2")
+    (table,) = lane.land().tables
+    assert table.status == "failed" and "INGEST_EXCLUDE_COLUMNS" in table.reason
+
+
+def test_a_column_that_widened_where_no_row_changed_is_reported_once(lane: Lane) -> None:
+    lane.execute("create table items (id int primary key, v varchar(5))", "insert into items values (1, 'a')")
+    lane.land()
+    lane.execute("alter table items modify v varchar(50)")
+    assert [bool(lane.land_one().notes) for _ in range(2)] == [True, False]
+
+
+@pytest.fixture
+def odd_role(lane: Lane) -> Iterator[Lane]:
+    """The login of the landing, with settings that other programs of the warehouse may need."""
+    role = lane.environment["PGUSER"]
+    odd = {"standard_conforming_strings": "off", "quote_all_identifiers": "on", "bytea_output": "escape"}
+    for name, value in odd.items():
+        lane.warehouse(f"alter role {role} set {name} = {value}")
+    yield lane
+    lane.warehouse(f"alter role {role} reset all")
+
+
+def test_settings_of_a_role_change_nothing(odd_role: Lane) -> None:
+    odd_role.execute(
+        "create table items (id binary(2) primary key, v varbinary(9))", r"insert into items values ('\\a', '\\\'')"
+    )
+    odd_role.land_one()
+    odd_role.execute("update items set v = 'b'")
+    assert odd_role.land_one().updated == 1
+    odd_role.execute("delete from items")
+    assert odd_role.land_one().deleted == 1
+    assert odd_role.warehouse("select row_key::json->>'id' from {raw}._landing_deletions") == [("\\x5c61",)]
+
+
+def test_a_table_whose_name_the_terminal_cannot_show(lane: Lane) -> None:
+    lane.execute("create table `订单` (id int primary key)")
+    environment = dict.fromkeys(("LC_ALL", "LANG"), "C") | {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    result = lane.cli(environment=environment | {"PATH": os.environ["PATH"]})
+    assert result.returncode == 0, result.stderr
+    assert "\\u8ba2\\u5355" in result.stdout
+
+
+def test_a_name_with_a_dot_can_be_asked_for(lane: Lane) -> None:
+    lane.execute("create table `a.b` (id int primary key, v int)", "create table a (id int)")
+    assert [table.source_table for table in lane.land(include=("a.*",)).tables] == ["a.b"]
+    assert lane.land({"INGEST_INCREMENTAL": "a.b.v"}, include=("a.b",)).status == "ok"
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"INGEST_TABLES": "seen"}, "Views land with INGEST_VIEWS=true"),
+        ({"INGEST_EXCLUDE_TABLES": "itmes"}, "INGEST_EXCLUDE_TABLES: itmes fits nothing"),
+    ],
+)
+def test_what_would_land_too_much_or_nothing_is_refused(lane: Lane, setting: dict[str, str], message: str) -> None:
+    lane.execute("create table items (id int primary key)", "create view seen as select id from items")
+    with pytest.raises(SettingsError, match=message):
+        lane.land(setting)
+    assert [table.status for table in lane.land({"INGEST_EXCLUDE_TABLES": "tmp_*"}).tables] == ["landed"]
