@@ -18,7 +18,7 @@ _READ_AT_ONCE = 1 << 18
 _MARGIN = 60  # seconds beyond the statement timeout, after which a connection without a byte counts as lost
 _KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 6}  # a host that is gone: a minute and a half
 _SESSION = (  # what the server's own settings would otherwise change in the rows, or leave out of them
-    "SET NAMES utf8mb4, time_zone = '+00:00', sql_mode = '', sql_select_limit = 18446744073709551615,"
+    "SET NAMES utf8mb4, time_zone = '+00:00', sql_select_limit = 18446744073709551615,"
     " sql_big_selects = 1, group_concat_max_len = 4294967295, net_write_timeout = 600, lock_wait_timeout = 60"
 )
 
@@ -94,6 +94,7 @@ class Source:
                     opened.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
             version = str(cast(Any, self._connection).get_server_info())
             self.is_mariadb = "mariadb" in version.lower()
+            self._query("SET sql_mode = ''")  # first: a strict one takes no length beyond what the server allows
             self._query(_SESSION)
             if self.is_mariadb:
                 self._query("SET system_versioning_asof = DEFAULT")
