@@ -1,8 +1,8 @@
 """dlt copies finished CSV files into the staging schema.
 
-The tables are there before dlt comes: created from the plan, with types and names dlt need not know of. dlt is told
-that no column is nullable, or it would read an empty string as NULL. It hears of no setting but those given here,
-neither from the environment nor from files, and keeps none for the next pipeline of this process.
+The tables are there before dlt comes: created from the plan, with types and names dlt need not know of. It hears of no
+setting but those given here, neither from the environment nor from files, and keeps none for the next pipeline of this
+process.
 """
 
 import contextlib
@@ -124,8 +124,7 @@ class Stage:
                 if owner is table:
                     yield self._dlt.mark.with_file_import(str(path), "csv", rows)
 
-        columns: Any = {name: {"data_type": "text", "nullable": False} for name in table.staged_names}
-        return self._dlt.resource(files, name=table.staged_name, columns=columns)
+        return self._dlt.resource(files, name=table.staged_name)
 
     def _explain(self, error: BaseException) -> str:
         chain = list(_causes(error))
@@ -156,16 +155,8 @@ def _destination() -> Any:
 
     class Copy(PostgresCsvCopyJob):
         def run(self) -> None:
-            """As dlt's, in larger pieces: for each it waits until the thread that reads MySQL lets it go on."""
-            client = self._job_client.sql_client
-            into = client.make_qualified_table_name(self.load_table_name)
             try:
-                with Path(self._file_path).open("rb") as file, client.begin_transaction():
-                    columns = ", ".join(map(quote, file.readline().decode().strip().split(",")))
-                    with client.native_connection.cursor() as cursor:
-                        cursor.copy_expert(
-                            f"copy {into} ({columns}) from stdin with (format csv)", file, _COPIED_AT_ONCE
-                        )
+                copy_file(self._job_client.sql_client, Path(self._file_path), self.load_table_name)
             except psycopg2.Error as error:
                 if is_of_the_server(error):
                     raise
@@ -181,6 +172,15 @@ def _destination() -> Any:
         client_class = Client
 
     return Destination
+
+
+def copy_file(client: Any, path: Path, table_name: str) -> None:
+    """What dlt's job does, in larger pieces: for each it waits until the thread that reads MySQL lets it go on."""
+    with path.open("rb") as file, client.begin_transaction():
+        columns = ", ".join(map(quote, file.readline().decode().strip().split(",")))
+        with client.native_connection.cursor() as cursor:
+            into = client.make_qualified_table_name(table_name)
+            cursor.copy_expert(f"copy {into} ({columns}) from stdin with (format csv)", file, _COPIED_AT_ONCE)
 
 
 def _reason(error: psycopg2.Error) -> str:

@@ -21,7 +21,7 @@ IN_A_TABLE = Point("ingestion.reading:_File.write", "after", 2)
 EXTRACTED = Point("ingestion.landing:Landing._extract", "after")
 DLT_EXTRACT = Point(f"{PIPELINE}.extract", "after")
 DLT_NORMALIZE = Point(f"{PIPELINE}.normalize", "after")
-DLT_COPY = Point("dlt.destinations.impl.postgres.postgres:PostgresCsvCopyJob.run", "after")
+COPY = Point("ingestion.stage:copy_file", "after")
 DLT_LOAD = Point(f"{PIPELINE}.load", "after")
 BETWEEN_PACKAGES = Point("ingestion.stage:Stage.copy", "after")
 VERIFY = Point(f"{WAREHOUSE}.staged_totals")
@@ -42,10 +42,10 @@ CLOSING = Point(f"{WAREHOUSE}.close")
 
 AFTER_COMMIT = (COMMITTED, ANALYZED, CLEANING, CLEANED, CLOSING)
 ALL = [
-    CONNECT, LOCK, PREPARED, SNAPSHOT, PLANNED, IN_A_TABLE, EXTRACTED, DLT_EXTRACT, DLT_NORMALIZE, DLT_COPY, DLT_LOAD,
+    CONNECT, LOCK, PREPARED, SNAPSHOT, PLANNED, IN_A_TABLE, EXTRACTED, DLT_EXTRACT, DLT_NORMALIZE, COPY, DLT_LOAD,
     BETWEEN_PACKAGES, VERIFY, VERIFYING, BEGUN, *PUBLISH, *MID_TABLE, RECORD, COMMIT, *AFTER_COMMIT,
 ]  # fmt: skip
-FIRST = [PREPARED, IN_A_TABLE, DLT_COPY, DLT_LOAD, VERIFY, PUBLISH[1], PUBLISH[3], COMMIT, COMMITTED, CLEANING]
+FIRST = [PREPARED, IN_A_TABLE, COPY, DLT_LOAD, VERIFY, PUBLISH[1], PUBLISH[3], COMMIT, COMMITTED, CLEANING]
 
 
 @pytest.mark.parametrize("point", ALL, ids=str)
@@ -91,7 +91,7 @@ def test_kill_9_in_the_middle_of_a_large_table(shop: Shop, result: Result) -> No
     before = shop.source()
     shop.change()
     shop.lane.execute("update large set filler = concat(filler, 'y') where id % 100 = 0")
-    landing = shop.start(at=dataclasses.replace(DLT_COPY, nth=30), chunk_rows=5_000)
+    landing = shop.start(at=dataclasses.replace(COPY, nth=30), chunk_rows=5_000)
     landing.wait()
     landing.kill()
     assert shop.raw() == before
@@ -100,7 +100,7 @@ def test_kill_9_in_the_middle_of_a_large_table(shop: Shop, result: Result) -> No
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
-@pytest.mark.parametrize("point", [IN_A_TABLE, DLT_COPY, PUBLISH[3], COMMITTED], ids=str)
+@pytest.mark.parametrize("point", [IN_A_TABLE, COPY, PUBLISH[3], COMMITTED], ids=str)
 def test_a_signal_ends_a_landing_in_order(shop: Shop, result: Result, point: Point, number: signal.Signals) -> None:
     shop.land()
     before = shop.source()

@@ -14,7 +14,7 @@ from tests.faults.test_kill_the_loader import (
     BEGUN,
     COMMIT,
     COMMITTED,
-    DLT_COPY,
+    COPY,
     DLT_NORMALIZE,
     IN_A_TABLE,
     LOCK,
@@ -27,7 +27,7 @@ PATIENCE = 15
 """Seconds a landing may take to give up on a server that is gone."""
 
 
-@pytest.mark.parametrize("point", [LOCK, IN_A_TABLE, DLT_NORMALIZE, DLT_COPY, VERIFY, PUBLISH[3], COMMIT], ids=str)
+@pytest.mark.parametrize("point", [LOCK, IN_A_TABLE, DLT_NORMALIZE, COPY, VERIFY, PUBLISH[3], COMMIT], ids=str)
 def test_postgres_is_killed(shop: Shop, result: Result, kill_server: Callable[[str], None], point: Point) -> None:
     shop.land()
     before = shop.source()
@@ -112,7 +112,7 @@ def test_the_landings_connection_to_postgres_is_cut(shop: Shop, result: Result, 
     "point",
     [
         Point("psycopg2.extensions:cursor.copy_expert"),
-        Point("dlt.destinations.impl.postgres.postgres:PostgresCsvCopyJob.run"),
+        Point("ingestion.stage:copy_file"),
     ],
     ids=["before", "before its file"],
 )
