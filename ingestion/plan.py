@@ -1,6 +1,6 @@
 """Per table: the SELECT that formats its rows, its columns in the warehouse, and the checksum on both sides.
 
-A row travels as one line of CSV. MySQL adds up the CRC32 of the lines as it sends them; the warehouse makes the same
+A row travels as one line of CSV. MySQL adds up checksums of the lines as it sends them; the warehouse makes the same
 lines again from what arrived and adds up theirs. Equal counts and sums say that every row arrived as it was sent.
 """
 

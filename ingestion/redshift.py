@@ -135,9 +135,9 @@ class S3Stage:
 class Redshift(Warehouse):
     """The same steps as on Postgres, in what Redshift has."""
 
-    mysql_checksum = "CRC32({})"
+    mysql_checksum = "CAST(CONV(LEFT(MD5({}), 8), 16, 10) AS UNSIGNED)"  # CRC32 is another polynomial on Redshift
     publishes_blocks = False
-    _checksum = "strtol(crc32({}), 16)"
+    _checksum = "strtol(left(md5({}), 8), 16)"
 
     def close(self) -> None:
         super().close()

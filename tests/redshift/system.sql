@@ -49,9 +49,9 @@ create function redshift.last_day(moment timestamp) returns date immutable langu
     return (pg_catalog.date_trunc('month', moment) + interval '1 month' - interval '1 day')::date;
 create function redshift.json_extract_path_text(document text, key text) returns text immutable language sql
     return document::json ->> key;
--- hexadecimal text, where PostgreSQL gives a number
+-- hexadecimal text of CRC-32C, which is not the CRC-32 of MySQL, zlib and PostgreSQL's crc32
 create function redshift.crc32(value text) returns text immutable language sql
-    return to_hex(pg_catalog.crc32(convert_to(value, 'UTF8')));
+    return lpad(to_hex(pg_catalog.crc32c(convert_to(value, 'UTF8'))), 8, '0');
 create function redshift.strtol(value text, base integer) returns bigint immutable language sql
     return case base when 16 then ('x' || lpad(value, 16, '0'))::bit(64)::bigint when 10 then value::bigint end;
 create function redshift.from_hex(value text) returns bytea immutable language sql return decode(value, 'hex');
