@@ -23,6 +23,7 @@ from ingestion.settings import Settings
 from ingestion.stage import Chunk, StageUnavailable
 from ingestion.suppression import Suppressions
 from ingestion.warehouse import (
+    MYSQL_MD5,
     RECORDS,
     AnotherLanding,
     Change,
@@ -135,9 +136,18 @@ class S3Stage:
 class Redshift(Warehouse):
     """The same steps as on Postgres, in what Redshift has."""
 
-    mysql_checksum = "CAST(CONV(LEFT(MD5({}), 8), 16, 10) AS UNSIGNED)"  # CRC32 is another polynomial on Redshift
     publishes_blocks = False
-    _checksum = "strtol(left(md5({}), 8), 16)"
+    _checksum = "strtol(left(md5({}), 8), 16)"  # crc32 is another polynomial than MySQL's
+
+    def mysql_checksum(self, table: Table) -> str:
+        """As ``_line``: of an MD5 for each value, since no text of Redshift's is longer than 65,535 bytes."""
+        parts = []
+        for mark, column in _marked(table):
+            empty = f"{column.in_mysql} IS NULL" + (f" OR {column.unfit}" if column.unfit else "")
+            value = column.policy.sent.replace("{}", column.in_mysql)
+            parts.append(f"IF({empty}, '', CONCAT('{mark}', MD5({value})))")
+        parts += [f"MD5({table.exceptions})"] if table.keeps_exceptions else []
+        return MYSQL_MD5.replace("{}", f"CONCAT({', '.join(parts)})")
 
     def close(self) -> None:
         super().close()
@@ -227,22 +237,18 @@ class Redshift(Warehouse):
         self._execute(f"create table {self._staged(table)} ({', '.join(columns)}) diststyle even")
 
     def _line(self, table: Table) -> str:
-        """The line as MySQL sent it: all columns are staged as the texts that they were."""
-        fields = [
-            f"""'"' || replace({column.quoted}, '"', '""') || '"'""" if column.policy.quoted else column.quoted
-            for column in table.columns
-        ]
-        fields += [quote(EXCEPTIONS)] if table.keeps_exceptions else []
-        return " || ',' || ".join(f"coalesce({field}, '')" for field in fields)
+        """What stands for a row as MySQL sent it: all columns are staged as the texts that they were."""
+        parts = [self._values(table, "")]
+        parts += [f"md5(coalesce({quote(EXCEPTIONS)}, ''))"] if table.keeps_exceptions else []
+        return " || ".join(parts)
 
     def _digest(self, table: Table, alias: str) -> str:
-        """MD5 of a staged row. A column that is NULL adds nothing: one that is added empty changes no row."""
-        marks = (hashlib.sha256(column.name.encode()).hexdigest()[:8] for column in table.columns)
-        parts = [
-            f"coalesce('{mark}' || md5({alias}.{column.quoted}), '')"
-            for mark, column in zip(marks, table.columns, strict=True)
-        ]
-        return f"md5({' || '.join(parts)})"
+        """MD5 of a staged row."""
+        return f"md5({self._values(table, f'{alias}.')})"
+
+    def _values(self, table: Table, prefix: str) -> str:
+        """The MD5s of a staged row's values. One that is NULL adds nothing: a column added empty changes no row."""
+        return " || ".join(f"coalesce('{mark}' || md5({prefix}{column.quoted}), '')" for mark, column in _marked(table))
 
     # publication
 
@@ -400,6 +406,11 @@ class Redshift(Warehouse):
                 f" from {staged} s where {word} <> ''",
                 (table.name, column.name, "hex" if hexed else "text", column.policy.unfit_reason, run.loaded_at),
             )
+
+
+def _marked(table: Table) -> list[tuple[str, Column]]:
+    """Each column with what tells its values from those of others: eight characters, as an MD5 has 32."""
+    return [(hashlib.sha256(column.name.encode()).hexdigest()[:8], column) for column in table.columns]
 
 
 def _equal(column: Column, left: str, right: str) -> str:

@@ -91,6 +91,10 @@ CONNECTION: dict[str, Any] = {
 """libpq parameters: a server that is gone is noticed after a minute and a half, also while nothing is sent."""
 
 
+MYSQL_MD5 = "CAST(CONV(LEFT(MD5({}), 8), 16, 10) AS UNSIGNED)"
+"""MySQL's expression for 32 bits of a hash of ``{}``, where the warehouse has not MySQL's CRC32."""
+
+
 class WarehouseUnavailable(Exception):
     """The warehouse cannot be reached, refuses the login, or went away. What was published stays as it is."""
 
@@ -161,10 +165,9 @@ class Warehouse:
     def close(self) -> None:
         self._connection.close()
 
-    @property
-    def mysql_checksum(self) -> str:
-        """MySQL's expression for the checksum of a line ``{}``; CRC32 where the warehouse has it too."""
-        return "CRC32({})" if self.version >= 180000 else "CAST(CONV(LEFT(MD5({}), 8), 16, 10) AS UNSIGNED)"
+    def mysql_checksum(self, table: Table) -> str:
+        """MySQL's expression for the checksum of a row, whose line is ``@landing_line``."""
+        return "CRC32(@landing_line)" if self.version >= 180000 else MYSQL_MD5.replace("{}", "@landing_line")
 
     @property
     def publishes_blocks(self) -> bool:

@@ -57,6 +57,16 @@ create function redshift.strtol(value text, base integer) returns bigint immutab
 create function redshift.from_hex(value text) returns bytea immutable language sql return decode(value, 'hex');
 create function redshift.from_varbyte(value bytea, format text) returns text immutable language sql
     return case format when 'hex' then encode(value, 'hex') when 'utf8' then convert_from(value, 'UTF8') end;
+-- no text is longer than 65,535 bytes
+create function redshift.joined(first text, second text) returns text immutable strict language plpgsql as $$
+begin
+    if octet_length(first) + octet_length(second) > 65535 then
+        raise exception using errcode = 'XX000', message = 'CONCAT() result too long';
+    end if;
+    return textcat(first, second);
+end
+$$;
+create operator redshift.|| (function = redshift.joined, leftarg = text, rightarg = text);
 -- the average of whole numbers is a whole number
 create function redshift.whole_average(state bigint[]) returns bigint immutable language sql
     return state[2] / nullif(state[1], 0);

@@ -237,15 +237,34 @@ def test_a_text_longer_than_redshift_holds_fails_its_table_by_name(items: Shop) 
     assert items.query("select id, body from {raw}.notes") == [(1, "a")]
 
 
-def test_what_arrives_changed_is_not_published(items: Shop, stand_in: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("value", "arrives"), [("3.26", "3.25"), ("t", ""), ("", "t"), ("2:323030352D30322D3030", "2:323030352D30332D3030")]
+)
+def test_what_arrives_changed_is_not_published(
+    items: Shop, stand_in: Proxy, monkeypatch: pytest.MonkeyPatch, value: str, arrives: str
+) -> None:
+    """A number; an empty text that becomes NULL, and the other way; the original of a value that cannot be held."""
+    items.execute("alter table items modify sold date after name")
     items.land()
-    items.execute("insert into items values (5, 'b', 3.26, null)")
+    items.execute("set sql_mode = ''", "insert into items values (5, '', '2005-02-00', 3.26), (6, null, null, 1)")
     written: Callable[[str], str] = copy._field
-    monkeypatch.setattr(copy, "_field", lambda value: written("3.25" if value == "3.26" else value))
+    monkeypatch.setattr(copy, "_field", lambda field: written(arrives if field == value else field))
     table = items.land_one()
-    assert table.status == "failed" and "4 rows with checksum" in table.reason and "arrived" in table.reason
+    assert table.status == "failed" and "5 rows with checksum" in table.reason and "arrived" in table.reason
     assert items.query("select count(*) from {raw}.items") == [(3,)]
     monkeypatch.undo()
+    assert items.land_one().inserted == 2
+
+
+def test_texts_that_together_are_longer_than_one_may_be(shop: Shop) -> None:
+    """Redshift cannot put them together in one text, not even to look at them."""
+    texts = ", ".join(f"text_{number} mediumtext" for number in range(4))
+    shop.execute(
+        f"create table notes (id int primary key, {texts})",
+        "insert into notes values (1, repeat('é', 32767), repeat('\"', 65534), repeat('x', 65534), null)",
+    )
+    assert shop.land_one().inserted == 1
+    assert shop.query("select len(text_0), len(text_1), len(text_2) from {raw}.notes") == [(32767, 65534, 65534)]
 
 
 def test_a_table_that_cannot_be_published_holds_up_no_other(items: Shop) -> None:
