@@ -228,7 +228,7 @@ class Landing:
                 except TableUnreadable as error:
                     self._report(table).reason = f"it could not be read: {error}"
                 except psycopg2.Error as error:
-                    self._report(table).reason = f"it could not be staged (SQLSTATE {error.pgcode})"
+                    self._report(table).reason = f"it could not be staged ({self.warehouse.why(table, error)})"
             self.extracted.put(None)
         except BaseException as error:  # handed to the main thread, which raises it
             self.extracted.put(error)
@@ -257,9 +257,8 @@ class Landing:
             arrived = self.warehouse.staged_totals(table)
         except psycopg2.Error as error:
             report.status = "failed"
-            report.reason = (
-                f"what arrived could not be read (SQLSTATE {error.pgcode}). The last good rows are untouched."
-            )
+            why = self.warehouse.why(table, error)
+            report.reason = f"what arrived could not be read ({why}). The last good rows are untouched."
             return False
         if arrived != reading.loaded:
             report.status = "failed"
@@ -314,8 +313,8 @@ class Landing:
                 report = self._report(table)
                 report.status = "failed"
                 report.reason = (
-                    f"it could not be published (SQLSTATE {error.pgcode}). The last good rows are untouched. If the raw"
-                    " table was altered by hand, undo that, or drop it: the next run makes it anew."
+                    f"it could not be published ({warehouse.why(table, error)}). The last good rows are untouched. If"
+                    " the raw table was altered by hand, undo that, or drop it: the next run makes it anew."
                 )
                 return None
         for table in unchanged:

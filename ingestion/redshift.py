@@ -40,6 +40,8 @@ ROW_MD5 = "_row_md5"
 _MOST_DIGESTS = 1_900
 """Of 32 characters each and a comma: what a text holds. A table of more files is compared row by row each time."""
 _LONGEST_NUMBER = 50
+_OF_THE_SERVER = re.compile(r"^1023\b|serializable isolation|\bS3|\bIAM\b|disk full", re.IGNORECASE)
+"""Messages of XX000 that blame no value."""
 _NUMBERS = re.compile(r"smallint|integer|bigint|numeric|double")
 
 
@@ -95,9 +97,9 @@ class S3Stage:
                 )
             except psycopg2.Error as error:
                 if "load_error" not in str(error):  # Redshift names the view where its reason is
-                    if is_of_the_server(error):
+                    if _is_of_redshift(error):
                         raise
-                    return f"the warehouse refused it (SQLSTATE {error.pgcode})"
+                    return f"the warehouse refused it ({_reason(error)})"
                 cursor.execute(
                     "select trim(error_message), trim(column_name) from sys_load_error_detail where file_name like %s"
                     " order by start_time desc limit 1",
@@ -152,6 +154,12 @@ class Redshift(Warehouse):
     def close(self) -> None:
         super().close()
         self._lock.close()
+
+    def _is_of_the_server(self, error: psycopg2.Error) -> bool:
+        return _is_of_redshift(error)
+
+    def why(self, table: Table, error: psycopg2.Error) -> str:
+        return _reason(error)
 
     def _set_up_session(self) -> None:
         self._execute("set timezone to 'UTC'")
@@ -406,6 +414,19 @@ class Redshift(Warehouse):
                 f" from {staged} s where {word} <> ''",
                 (table.name, column.name, "hex" if hexed else "text", column.policy.unfit_reason, run.loaded_at),
             )
+
+
+def _is_of_redshift(error: psycopg2.Error) -> bool:
+    """As ``is_of_the_server``; but what is wrong with a value is an internal error too, XX000, on Redshift."""
+    if error.pgcode == psycopg2.errorcodes.INTERNAL_ERROR:
+        return bool(_OF_THE_SERVER.search(error.diag.message_primary or ""))
+    return is_of_the_server(error)
+
+
+def _reason(error: psycopg2.Error) -> str:
+    """What Redshift says, without the value that it may quote."""
+    message = re.sub(r"""['"].*['"]""", "'...'", error.diag.message_primary or "", flags=re.DOTALL)
+    return f"{message}, SQLSTATE {error.pgcode}" if message else f"SQLSTATE {error.pgcode}"
 
 
 def _marked(table: Table) -> list[tuple[str, Column]]:

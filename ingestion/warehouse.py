@@ -631,10 +631,17 @@ class Warehouse:
         try:
             self._cursor.execute(sql, tuple(values) if values is not None else None)
         except psycopg2.Error as error:
-            if is_of_the_server(error):
+            if self._is_of_the_server(error):
                 raise WarehouseUnavailable(explain(error, self._settings)) from None
             raise
         return int(self._cursor.rowcount)
+
+    def _is_of_the_server(self, error: psycopg2.Error) -> bool:
+        return is_of_the_server(error)
+
+    def why(self, table: Table, error: psycopg2.Error) -> str:
+        """Why a statement about a table was refused, without a value of a row; asked for after the transaction."""
+        return f"SQLSTATE {error.pgcode}"
 
     def _rows(self, sql: str, values: Iterable[Any] | None = None) -> list[tuple[Any, ...]]:
         self._execute(sql, values)

@@ -3,6 +3,7 @@
 import datetime
 import decimal
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import pytest
 from ingestion.landing import Report, TableReport, land
 from ingestion.settings import from_environment
 from ingestion.stage import StageUnavailable
-from ingestion.warehouse import AnotherLanding
+from ingestion.warehouse import AnotherLanding, WarehouseUnavailable
 from tests.conftest import PROJECT, Lane
 from tests.redshift import copy
 from tests.redshift.conftest import BUCKET, READER, Redshift
@@ -278,6 +279,37 @@ def test_a_table_that_cannot_be_published_holds_up_no_other(items: Shop) -> None
     items.query("drop table {raw}.items")
     report = {table.source_table: table for table in items.land().tables}
     assert (report["items"].status, report["items"].inserted) == ("landed", 3)
+
+
+def test_a_value_that_redshift_refuses_fails_its_table_by_name(items: Shop) -> None:
+    """Redshift calls it an internal error."""
+    items.execute("create table notes (id int primary key, body text)", "insert into notes values (1, 'a')")
+    items.land()
+    items.query("alter table {raw}.items alter column name type varchar(1)")
+    items.execute("update notes set body = 'b'", "update items set name = 'secret' where id = 1")
+    report = {table.source_table: table for table in items.land().tables}
+    assert report["notes"].status == "landed"
+    assert report["items"].status == "failed" and "secret" not in report["items"].reason
+    assert re.search(r"value too long for .*, SQLSTATE XX000", report["items"].reason, re.IGNORECASE)
+
+
+def test_a_conflict_with_another_transaction_is_no_tables_fault(items: Shop, stand_in: Proxy) -> None:
+    items.land()
+    connection = stand_in.backend.connect()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"create function {items.raw}.conflict() returns trigger language plpgsql as $$ begin"
+            " raise exception using errcode = 'XX000', message = '1023',"
+            " detail = 'Serializable isolation violation on table - 1, transactions forming the cycle are: 2, 3'; end $$;"
+            f" create trigger conflict before insert on {items.raw}.items execute function {items.raw}.conflict()"
+        )
+    items.execute("update items set price = 7 where id = 1")
+    with pytest.raises(WarehouseUnavailable, match="stopped a statement"):
+        items.land()
+    with connection.cursor() as cursor:
+        cursor.execute(f"drop function {items.raw}.conflict() cascade")
+    connection.close()
+    assert items.land_one().updated == 1
 
 
 def test_rows_taken_out_come_back(items: Shop) -> None:
