@@ -278,10 +278,14 @@ class Redshift(Warehouse):
         return self._apply_by_row(table, run)
 
     def _create_raw(self, table: Table, name: str) -> None:
-        """Rows of one key lie together, as the facts' do; the rows that changed last lie together in each slice."""
+        """Rows of one key lie together, as the facts' do; the rows that changed last lie together in each slice.
+
+        Redshift distributes by no bytes: by the first column of the key that is none, else evenly.
+        """
         columns = [f"{column.quoted} {column.policy.raw_type}" for column in table.columns]
         columns += ["_loaded_at timestamp with time zone not null", f"{ROW_MD5} varchar(32) not null"]
-        style = f"diststyle key distkey ({table.key[0].quoted})" if table.key else "diststyle even"
+        spread_by = [column.quoted for column in table.key if not column.policy.raw_type.startswith("varbyte")]
+        style = f"diststyle key distkey ({spread_by[0]})" if spread_by else "diststyle even"
         self._execute(f"create table {name} ({', '.join(columns)}) {style} sortkey (_loaded_at)")
 
     def _rebuild(self, table: Table, verdict: Verdict) -> None:

@@ -13,6 +13,15 @@ begin
     from pg_event_trigger_ddl_commands() created
     where created.object_type in ('table', 'view') and current_query() ~ '/\*redshift \{'
     on conflict (relation) do nothing;
+    if exists (
+        select
+        from pg_event_trigger_ddl_commands() created
+        join redshift.designs on designs.relation = created.objid
+        join pg_attribute attributes on attributes.attrelid = created.objid and attributes.atttypid = 'bytea'::regtype
+        where attributes.attname = designs.design ->> 'distkey' or designs.design -> 'sortkey' ? attributes.attname
+    ) then
+        raise exception using errcode = '0A000', message = 'a VARBYTE column can be neither a DISTKEY nor a SORTKEY';
+    end if;
 end
 $$;
 create event trigger keep_design on ddl_command_end
