@@ -212,6 +212,7 @@ class Landing:
 
     def _load(self, stage: S3Stage | Stage, chunks: list[Chunk]) -> None:
         load_id, failed = stage.copy(chunks)
+        self.warehouse.check()
         for table, _, _ in chunks:
             report = self._report(table)
             ids = self.load_ids.setdefault(table.name, [])

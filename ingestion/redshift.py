@@ -34,6 +34,7 @@ from ingestion.warehouse import (
     connect,
     explain,
     is_of_the_server,
+    where,
 )
 
 ROW_MD5 = "_row_md5"
@@ -182,6 +183,27 @@ class Redshift(Warehouse):
                 ) from None
             raise WarehouseUnavailable(explain(error, self._settings)) from None
 
+    def check(self) -> None:
+        """Redshift ends connections that idle, this one and that of the lock: so both are asked something.
+
+        Raises:
+            WarehouseUnavailable: one of them was ended.
+        """
+        try:
+            _ask(self._connection)
+        except psycopg2.Error as error:
+            raise WarehouseUnavailable(explain(error, self._settings)) from None
+        self._check_lock()
+
+    def _check_lock(self) -> None:
+        try:
+            _ask(self._lock)
+        except psycopg2.Error:
+            raise WarehouseUnavailable(
+                f"{where(self._settings)}: the lock was lost, as the server ended the connection that held it (see"
+                " SESSION TIMEOUT in infra/DEPLOY.md). Nothing was published; run again."
+            ) from None
+
     # records
 
     def prepare(self) -> None:
@@ -261,7 +283,12 @@ class Redshift(Warehouse):
     # publication
 
     def begin(self) -> None:
+        self._check_lock()
         self._execute("begin")
+
+    def commit(self) -> None:
+        self._check_lock()
+        super().commit()
 
     def publish(self, table: Table, verdict: Verdict, run: Run, partial: bool | Blocks, rows: int) -> Change:
         self._write_exceptions(table, run, partial)
@@ -418,6 +445,11 @@ class Redshift(Warehouse):
                 f" from {staged} s where {word} <> ''",
                 (table.name, column.name, "hex" if hexed else "text", column.policy.unfit_reason, run.loaded_at),
             )
+
+
+def _ask(connection: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("select 1")
 
 
 def _is_of_redshift(error: psycopg2.Error) -> bool:

@@ -181,6 +181,9 @@ class Warehouse:
     def _line(self, table: Table) -> str:
         return table.read_back()
 
+    def check(self) -> None:
+        """Whether what waits while rows are read is still there; PostgreSQL is told never to end it."""
+
     def prepare(self) -> None:
         """Make the schemas and records; throw away what an earlier landing left in the staging schema."""
         self._execute(f"create schema if not exists {self.raw}")

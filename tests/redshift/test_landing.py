@@ -15,9 +15,11 @@ import boto3
 import pytest
 
 from ingestion.landing import Report, TableReport, land
+from ingestion.redshift import Redshift as RedshiftWarehouse
+from ingestion.redshift import S3Stage
 from ingestion.settings import from_environment
 from ingestion.stage import StageUnavailable
-from ingestion.warehouse import AnotherLanding, WarehouseUnavailable
+from ingestion.warehouse import AnotherLanding, Warehouse, WarehouseUnavailable
 from tests.conftest import PROJECT, Lane
 from tests.redshift import copy
 from tests.redshift.conftest import BUCKET, READER, Redshift
@@ -383,6 +385,41 @@ def test_one_landing_at_a_time(items: Shop) -> None:
             items.land(lock_wait=1)
         cursor.execute("rollback")
     assert items.land().status == "ok"
+
+
+@pytest.mark.parametrize("moment", [(S3Stage, "copy"), (Warehouse, "staged_totals"), (RedshiftWarehouse, "publish")])
+def test_a_lost_lock_ends_the_landing_and_the_next_one_heals(
+    items: Shop, stand_in: Proxy, monkeypatch: pytest.MonkeyPatch, moment: tuple[type, str]
+) -> None:
+    """Ended by the server while files are loaded, before the transaction begins, and within it."""
+    items.land()
+    items.execute("update items set price = 7 where id = 1")
+    owner, name = moment
+    done: Callable[..., Any] = getattr(owner, name)
+
+    def then_lose_the_lock(*arguments: Any) -> Any:
+        result = done(*arguments)
+        connection = stand_in.backend.connect()
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "select pg_terminate_backend(pid, 5000) from pg_locks where relation = %s::regclass",
+                (f"{items.raw}._landing_lock",),
+            )
+            assert cursor.fetchall() == [(True,)]
+        connection.close()
+        return result
+
+    with monkeypatch.context() as patch, pytest.raises(WarehouseUnavailable, match="the lock was lost"):
+        patch.setattr(owner, name, then_lose_the_lock)
+        items.land()
+    assert items.query("select price from {raw}.items where id = 1") == [(decimal.Decimal("1.50"),)]
+    assert items.land_one().updated == 1
+
+
+def test_what_waits_is_asked_whenever_files_are_loaded(items: Shop, stand_in: Proxy) -> None:
+    before = stand_in.statements.count("select 1")
+    items.land()
+    assert stand_in.statements.count("select 1") - before == 4  # this connection and the lock; the lock again, twice
 
 
 def test_a_landing_that_is_killed_heals_on_the_next_run(items: Shop) -> None:
