@@ -327,6 +327,7 @@ class Redshift(Warehouse):
         self._grant(table, grants)
 
     def _grants(self, table: Table) -> list[tuple[Any, ...]]:
+        """Who may do what with the raw table: all of them only to a user with SYSLOG ACCESS UNRESTRICTED."""
         return self._rows(
             "select distinct identity_type, identity_name, privilege_type from svv_relation_privileges"
             " where namespace_name = %s and relation_name = %s and identity_name <> current_user",

@@ -138,3 +138,17 @@ def test_the_page_names_every_parameter_and_output() -> None:
     assert len(parameters) > 5
     assert len(outputs) > 5
     assert [name for name in parameters + outputs if f"`{name}`" not in page] == []
+
+
+def test_the_page_gives_the_user_what_the_landing_needs() -> None:
+    """To keep its lock while it reads, to copy by the role alone, to see the grants that it makes again; dbt's docs."""
+    page = (TEMPLATE.parent / "DEPLOY.md").read_text(encoding="utf-8")
+    statements = [line.strip() for line in page.splitlines() if line.startswith("       ") and line.endswith(";")]
+    for statement in (
+        "create user dbt password '...' session timeout 86400;",
+        "revoke assumerole on all from public for all;",
+        "grant assumerole on 'COPYROLEARN' to dbt for copy;",
+        "alter user dbt syslog access unrestricted;",
+        "grant select on svv_table_info to dbt;",
+    ):
+        assert statement in statements
