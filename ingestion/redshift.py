@@ -409,7 +409,7 @@ class Redshift(Warehouse):
             self._execute(
                 f"insert into {raw} ({', '.join(names)}) select {kept} from _landing_rows r {counted} <= c.staged"
             )
-        numbered = f"(select s.*, row_number() over (partition by {digest} order by 1) as _copy from {staged} s)"
+        numbered = f"(select s.*, row_number() over (partition by {digest}) as _copy from {staged} s)"
         more = f"join _landing_counts c on c.{ROW_MD5} = {digest} and s._copy > c.present"
         inserted = self._insert(table, run, more, numbered)
         self._execute("drop table _landing_counts")
