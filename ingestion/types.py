@@ -162,6 +162,8 @@ def on_redshift(generic: Policy, data_type: str, column_type: str, charset: str 
     raw_type = generic.raw_type
     if precision and int(precision[1]) > 38:  # the most digits that Redshift holds
         raw_type = f"character varying({_BARE})"
+    elif precision and precision[1] == "19":  # held in eight bytes there: no more than 2^63 - 1
+        raw_type = raw_type.replace("19", "20", 1)
     return dataclasses.replace(generic, raw_type=raw_type, staged_type=f"character varying({_BARE})")
 
 
