@@ -112,10 +112,16 @@ class S3Stage:
 
     def _remove(self) -> None:
         """Take this schema's files out of the bucket."""
+        from botocore.exceptions import ClientError
+
         bucket = self._staging.bucket
         for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=self._folder):
-            for file in page.get("Contents", []):
-                self._s3.delete_object(Bucket=bucket, Key=file["Key"])
+            keys = [
+                {"Key": file["Key"]} for file in page.get("Contents", [])
+            ]  # a thousand, as many as one request takes
+            removed = self._s3.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True}) if keys else {}
+            if errors := removed.get("Errors"):
+                raise ClientError({"Error": errors[0]}, "DeleteObjects")
 
     @contextlib.contextmanager
     def _errors(self) -> Any:
@@ -160,7 +166,17 @@ class Redshift(Warehouse):
         return _is_of_redshift(error)
 
     def why(self, table: Table, error: psycopg2.Error) -> str:
-        return _reason(error)
+        if error.pgcode != psycopg2.errorcodes.DEPENDENT_OBJECTS_STILL_EXIST:
+            return _reason(error)
+        views = self._rows(
+            "select distinct s.nspname, v.relname from pg_class t join pg_namespace n on n.oid = t.relnamespace"
+            " join pg_depend d on d.refobjid = t.oid join pg_rewrite w on w.oid = d.objid"
+            " join pg_class v on v.oid = w.ev_class join pg_namespace s on s.oid = v.relnamespace"
+            " where n.nspname = %s and t.relname = %s and v.oid <> t.oid order by 1, 2",
+            (self._settings.raw_schema, table.name),
+        )
+        names = ", ".join(f"{schema}.{view}" for schema, view in views)
+        return f"it has to be made anew, and views hold it: {names}. Drop them, or make them with no schema binding"
 
     def _set_up_session(self) -> None:
         self._execute("set timezone to 'UTC'")

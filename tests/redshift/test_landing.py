@@ -13,6 +13,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.client import BaseClient
 
 from ingestion.landing import Report, TableReport, land
 from ingestion.redshift import Redshift as RedshiftWarehouse
@@ -72,6 +73,7 @@ VALUES: dict[str, tuple[str, str, Any]] = {
     "padded": ("int(8) unsigned zerofill", "42", 42),
     "money": ("decimal(12,2)", "-0.10", decimal.Decimal("-0.10")),
     "precise": ("decimal(65,30)", "0.000000000000000000000000000001", "0.000000000000000000000000000001"),
+    "nineteen": ("decimal(19,2)", "99999999999999999.99", decimal.Decimal("99999999999999999.99")),
     "digits": ("double", "0.1", 0.1),
     "least": ("float", "1.17549435e-38", None),
     "flags": ("bit(64)", "b'1'", decimal.Decimal(1)),
@@ -118,6 +120,26 @@ def test_values_arrive_as_they_are(shop: Shop) -> None:
             assert value == expected and type(value) is type(expected), name
     (row,) = shop.query(f"select {names} from {{raw}}.oddities where id = 2")
     assert set(row) == {None}
+
+
+def test_a_decimal_of_19_digits_has_room_for_all_of_them(shop: Shop) -> None:
+    """Redshift holds 19 digits in eight bytes, so 9,223,372,036,854,775,807 would be the largest; 20 in sixteen."""
+    shop.execute(
+        "create table sums (id int primary key, a decimal(18,2), b decimal(19,2), c decimal(19,19), d decimal(38))"
+    )
+    shop.land()
+    found = shop.query(
+        "select column_name, data_type from svv_redshift_columns where schema_name = '{raw}' and table_name = 'sums'"
+        " and data_type like 'numeric%' order by 1"
+    )
+    assert found == [("a", "numeric(18,2)"), ("b", "numeric(20,2)"), ("c", "numeric(20,19)"), ("d", "numeric(38,0)")]
+
+
+def test_a_table_of_one_column(shop: Shop) -> None:
+    """A row of it may be an empty line."""
+    shop.execute("create table numbers (n int)", "insert into numbers values (null), (1), (null)")
+    assert shop.land_one().inserted == 3
+    assert sorted(shop.query("select n from {raw}.numbers"), key=str) == [(1,), (None,), (None,)]
 
 
 def test_only_what_differs_is_touched(items: Shop) -> None:
@@ -228,6 +250,17 @@ def test_drift_is_judged(items: Shop) -> None:
         f" where namespace_name = '{items.raw}' and identity_name = '{READER}'"
     )
     assert granted == [("items", "select")]
+
+
+def test_a_view_that_holds_a_raw_table_is_named(items: Shop) -> None:
+    items.land()
+    items.query("create view {raw}.prices as select price from {raw}.items")
+    items.execute("alter table items modify name varchar(40)")
+    table = items.land_one()
+    assert table.status == "failed" and f"views hold it: {items.raw}.prices. Drop them" in table.reason
+    assert items.query("select count(*) from {raw}.prices") == [(3,)]
+    items.query("drop view {raw}.prices")
+    assert items.land_one().status == "landed"
 
 
 def test_a_text_longer_than_redshift_holds_fails_its_table_by_name(items: Shop) -> None:
@@ -360,6 +393,30 @@ def test_nothing_stays_in_the_bucket(items: Shop, stand_in: Proxy) -> None:
     assert items.land_one().status == "unchanged"  # nothing to load, and yet
     assert files_in_the_bucket() == [other]
     boto3.client("s3").delete_object(Bucket=BUCKET, Key=other)
+
+
+def test_files_are_removed_by_one_request(items: Shop, stand_in: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    items.execute("create table notes (id int primary key)", "insert into notes values (1)")
+    called: Callable[..., Any] = BaseClient._make_api_call
+    calls: list[str] = []
+
+    def call(client: Any, name: str, arguments: Any) -> Any:
+        calls.append(name)
+        if name != "DeleteObjects" or not refused:
+            return called(client, name, arguments)
+        return {"Errors": [{"Key": "landing/0.csv", "Code": "AccessDenied", "Message": "Access Denied"}]}
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", call)
+    refused = False
+    assert items.land().status == "ok"
+    assert calls.count("PutObject") == 2 and calls.count("DeleteObjects") <= 2 and "DeleteObject" not in calls
+    refused = True
+    items.execute("insert into notes values (2)")
+    with pytest.raises(StageUnavailable, match="AccessDenied on DeleteObjects"):
+        items.land()
+    refused = False
+    assert items.land().status == "ok"
+    assert files_in_the_bucket() == []
 
 
 def test_a_bucket_that_is_not_there_is_named(items: Shop, stand_in: Proxy) -> None:
