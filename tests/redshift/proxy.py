@@ -3,7 +3,7 @@
 It speaks the wire protocol as far as ``redshift_connector`` and libpq use it, and changes three things: the session looks
 like Redshift's, statements are rewritten (``rewrite``; ``system.sql`` has the functions and views), and a statement that
 Redshift would refuse is refused. It shows that the adapter, the macros and the order of statements fit together. It knows
-nothing of Redshift's planner, byte lengths, rounding, late binding or speed.
+nothing of Redshift's planner, rounding, late binding or speed, and of byte lengths only where COPY and ``||`` meet them.
 """
 
 import dataclasses
