@@ -15,6 +15,7 @@ TEMPLATE = Path(__file__).parent / "template.yml"
 _WITHOUT_RESOURCE = {f"redshift-serverless:{verb}UsageLimit" for verb in ("Create", "Delete", "Update")}
 _BINLOG = {"binlog_format": "ROW", "binlog_row_image": "FULL", "require_secure_transport": "1"}
 _KEPT = ("AWS::S3::Bucket", "AWS::RDS::DBInstance", "AWS::RedshiftServerless::Namespace")
+_THIS_ACCOUNT = {"StringEquals": {"aws:PrincipalAccount": {"Ref": "AWS::AccountId"}}}
 _EVERYWHERE = ("0.0.0.0/0", "::/0")
 
 
@@ -140,7 +141,10 @@ def _of_statements(type_: str, properties: dict[str, Any]) -> Iterator[str]:
             yield f"a role may do anything: {statement.get('Action', 'no action named')}"
         if "*" in targets and not set(actions) <= _WITHOUT_RESOURCE:
             yield f"{', '.join(actions)} on everything there is"
-        if statement.get("Principal") in ("*", {"AWS": "*"}) or "NotPrincipal" in statement:
+        if type_ == "AWS::EC2::VPCEndpoint" and properties["VpcEndpointType"] == "Gateway":
+            if statement.get("Principal") != "*" or statement.get("Condition") != _THIS_ACCOUNT:
+                yield "a gateway lets roles of this account in by aws:PrincipalAccount alone"
+        elif statement.get("Principal") in ("*", {"AWS": "*"}) or "NotPrincipal" in statement:
             yield "anybody is allowed"
     if trust and "redshift.amazonaws.com" in str(trust):
         for statement in (

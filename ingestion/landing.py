@@ -214,6 +214,7 @@ class Landing:
 
     def _load(self, stage: S3Stage | Stage, chunks: list[Chunk]) -> None:
         load_id, failed = stage.copy(chunks)
+        self.warehouse.check()
         for table, _, _ in chunks:
             report = self._report(table)
             ids = self.load_ids.setdefault(table.name, [])
@@ -230,7 +231,7 @@ class Landing:
                 except TableUnreadable as error:
                     self._report(table).reason = f"it could not be read: {error}"
                 except psycopg2.Error as error:
-                    self._report(table).reason = f"it could not be staged (SQLSTATE {error.pgcode})"
+                    self._report(table).reason = f"it could not be staged ({self.warehouse.why(table, error)})"
             self.extracted.put(None)
         except BaseException as error:  # handed to the main thread, which raises it
             self.extracted.put(error)
@@ -259,9 +260,8 @@ class Landing:
             arrived = self.warehouse.staged_totals(table)
         except psycopg2.Error as error:
             report.status = "failed"
-            report.reason = (
-                f"what arrived could not be read (SQLSTATE {error.pgcode}). The last good rows are untouched."
-            )
+            why = self.warehouse.why(table, error)
+            report.reason = f"what arrived could not be read ({why}). The last good rows are untouched."
             return False
         if arrived != reading.loaded:
             report.status = "failed"
@@ -319,7 +319,8 @@ class Landing:
                 if error.pgcode and error.pgcode.startswith("54"):  # a limit of the program
                     remedy = "It is too wide for the warehouse: leave columns out by INGEST_EXCLUDE_COLUMNS."
                 report.reason = (
-                    f"it could not be published (SQLSTATE {error.pgcode}). The last good rows are untouched. {remedy}"
+                    f"it could not be published ({warehouse.why(table, error)}). The last good rows are untouched."
+                    f" {remedy}"
                 )
                 return None
         for table in unchanged:

@@ -1,6 +1,6 @@
 """Per table: the SELECT that formats its rows, its columns in the warehouse, and the checksum on both sides.
 
-A row travels as one line of CSV. MySQL adds up the CRC32 of the lines as it sends them; the warehouse makes the same
+A row travels as one line of CSV. MySQL adds up checksums of the lines as it sends them; the warehouse makes the same
 lines again from what arrived and adds up theirs. Equal counts and sums say that every row arrived as it was sent.
 """
 
@@ -117,27 +117,28 @@ class Table:
     def staged_names(self) -> list[str]:
         return [column.name for column in self.columns] + ([EXCEPTIONS] if self.keeps_exceptions else [])
 
+    @property
+    def exceptions(self) -> str:
+        """MySQL expression for the values of a row that cannot be held."""
+        originals = [
+            f"IF({column.in_mysql} IS NOT NULL AND ({column.unfit}),"
+            f" CONCAT('{number}:', HEX({column.original}), ' '), '')"
+            for number, column in enumerate(self.columns)
+            if column.unfit
+        ]
+        return f"TRIM(CONCAT({', '.join(originals)}))"
+
     def line(self, checksum: str) -> str:
         """MySQL expression for a row's line; counts rows and adds up checksums on the way.
 
         CONCAT, unlike CONCAT_WS, leaves nothing out: where a field or the original of one outgrows
         ``max_allowed_packet``, the whole line is NULL, which the reader takes for an error. ``checksum`` is MySQL's
-        expression for the checksum of a line ``{}``.
+        expression for the checksum of a row, whose line is ``@landing_line``.
         """
         fields = [(column.sent(), column.in_marks) for column in self.columns]
-        if self.keeps_exceptions:
-            originals = [
-                f"IF({column.in_mysql} IS NOT NULL AND ({column.unfit}),"
-                f" CONCAT('{number}:', HEX({column.original}), ' '), '')"
-                for number, column in enumerate(self.columns)
-                if column.unfit
-            ]
-            fields.append((f"TRIM(CONCAT({', '.join(originals)}))", False))
-        joined, counted = ", ".join(_parts(fields)), checksum.replace("{}", "@landing_line")
-        return (
-            f"CONCAT(@landing_line := CONCAT({joined}),"
-            f" IF((@landing_rows := @landing_rows + 1) + (@landing_checksum := @landing_checksum + {counted}), '', ''))"
-        )
+        fields += [(self.exceptions, False)] if self.keeps_exceptions else []
+        counted = f"(@landing_rows := @landing_rows + 1) + (@landing_checksum := @landing_checksum + {checksum})"
+        return f"CONCAT(@landing_line := CONCAT({', '.join(_parts(fields))}), IF({counted}, '', ''))"
 
     def read_back(self) -> str:
         """Warehouse expression that makes a staged row's line again."""

@@ -61,7 +61,7 @@ class Reading:
         self.state = None if self.partial else compared
         """What the rows are compared with; None to load them whatever they are."""
         self.compared_at = landing.loaded_at
-        line = table.line(landing.warehouse.mysql_checksum)
+        line = table.line(landing.warehouse.mysql_checksum(table))
         self.select = select_list(landing.settings.database, table.source.name, line, condition) + order
         self.totals = Totals(0, 0)
         """Of the rows that MySQL sent."""

@@ -23,6 +23,7 @@ from ingestion.settings import Settings
 from ingestion.stage import Chunk, StageUnavailable
 from ingestion.suppression import Suppressions
 from ingestion.warehouse import (
+    MYSQL_MD5,
     RECORDS,
     AnotherLanding,
     Change,
@@ -33,12 +34,15 @@ from ingestion.warehouse import (
     connect,
     explain,
     is_of_the_server,
+    where,
 )
 
 ROW_MD5 = "_row_md5"
 _MOST_DIGESTS = 1_900
 """Of 32 characters each and a comma: what a text holds. A table of more files is compared row by row each time."""
 _LONGEST_NUMBER = 50
+_OF_THE_SERVER = re.compile(r"^1023\b|serializable isolation|\bS3|\bIAM\b|disk full", re.IGNORECASE)
+"""Messages of XX000 that blame no value."""
 _NUMBERS = re.compile(r"smallint|integer|bigint|numeric|double")
 
 
@@ -94,9 +98,9 @@ class S3Stage:
                 )
             except psycopg2.Error as error:
                 if "load_error" not in str(error):  # Redshift names the view where its reason is
-                    if is_of_the_server(error):
+                    if _is_of_redshift(error):
                         raise
-                    return f"the warehouse refused it (SQLSTATE {error.pgcode})"
+                    return f"the warehouse refused it ({_reason(error)})"
                 cursor.execute(
                     "select trim(error_message), trim(column_name) from sys_load_error_detail where file_name like %s"
                     " order by start_time desc limit 1",
@@ -108,10 +112,15 @@ class S3Stage:
 
     def _remove(self) -> None:
         """Take this schema's files out of the bucket."""
+        from botocore.exceptions import ClientError
+
         bucket = self._staging.bucket
         for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=self._folder):
-            for file in page.get("Contents", []):
-                self._s3.delete_object(Bucket=bucket, Key=file["Key"])
+            # a page has a thousand files, as many as one request takes
+            keys = [{"Key": file["Key"]} for file in page.get("Contents", [])]
+            removed = self._s3.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True}) if keys else {}
+            if errors := removed.get("Errors"):
+                raise ClientError({"Error": errors[0]}, "DeleteObjects")
 
     @contextlib.contextmanager
     def _errors(self) -> Any:
@@ -135,13 +144,38 @@ class S3Stage:
 class Redshift(Warehouse):
     """The same steps as on Postgres, in what Redshift has."""
 
-    mysql_checksum = "CRC32({})"
     publishes_blocks = False
-    _checksum = "strtol(crc32({}), 16)"
+    _checksum = "strtol(left(md5({}), 8), 16)"  # crc32 is another polynomial than MySQL's
+
+    def mysql_checksum(self, table: Table) -> str:
+        """As ``_line``: of an MD5 for each value, since no text of Redshift's is longer than 65,535 bytes."""
+        parts = []
+        for mark, column in _marked(table):
+            empty = f"{column.in_mysql} IS NULL" + (f" OR {column.unfit}" if column.unfit else "")
+            value = column.policy.sent.replace("{}", column.in_mysql)
+            parts.append(f"IF({empty}, '', CONCAT('{mark}', MD5({value})))")
+        parts += [f"MD5({table.exceptions})"] if table.keeps_exceptions else []
+        return MYSQL_MD5.replace("{}", f"CONCAT({', '.join(parts)})")
 
     def close(self) -> None:
         super().close()
         self._lock.close()
+
+    def _is_of_the_server(self, error: psycopg2.Error) -> bool:
+        return _is_of_redshift(error)
+
+    def why(self, table: Table, error: psycopg2.Error) -> str:
+        if error.pgcode != psycopg2.errorcodes.DEPENDENT_OBJECTS_STILL_EXIST:
+            return _reason(error)
+        views = self._rows(
+            "select distinct s.nspname, v.relname from pg_class t join pg_namespace n on n.oid = t.relnamespace"
+            " join pg_depend d on d.refobjid = t.oid join pg_rewrite w on w.oid = d.objid"
+            " join pg_class v on v.oid = w.ev_class join pg_namespace s on s.oid = v.relnamespace"
+            " where n.nspname = %s and t.relname = %s and v.oid <> t.oid order by 1, 2",
+            (self._settings.raw_schema, table.name),
+        )
+        names = ", ".join(f"{schema}.{view}" for schema, view in views)
+        return f"it has to be made anew, and views hold it: {names}. Drop them, or make them with no schema binding"
 
     def _set_up_session(self) -> None:
         self._execute("set timezone to 'UTC'")
@@ -163,6 +197,27 @@ class Redshift(Warehouse):
                     " it ended."
                 ) from None
             raise WarehouseUnavailable(explain(error, self._settings)) from None
+
+    def check(self) -> None:
+        """Redshift ends connections that idle, this one and that of the lock: so both are asked something.
+
+        Raises:
+            WarehouseUnavailable: one of them was ended.
+        """
+        try:
+            _ask(self._connection)
+        except psycopg2.Error as error:
+            raise WarehouseUnavailable(explain(error, self._settings)) from None
+        self._check_lock()
+
+    def _check_lock(self) -> None:
+        try:
+            _ask(self._lock)
+        except psycopg2.Error:
+            raise WarehouseUnavailable(
+                f"{where(self._settings)}: the lock was lost, as the server ended the connection that held it (see"
+                " SESSION TIMEOUT in infra/DEPLOY.md). Nothing was published; run again."
+            ) from None
 
     # records
 
@@ -227,27 +282,28 @@ class Redshift(Warehouse):
         self._execute(f"create table {self._staged(table)} ({', '.join(columns)}) diststyle even")
 
     def _line(self, table: Table) -> str:
-        """The line as MySQL sent it: all columns are staged as the texts that they were."""
-        fields = [
-            f"""'"' || replace({column.quoted}, '"', '""') || '"'""" if column.policy.quoted else column.quoted
-            for column in table.columns
-        ]
-        fields += [quote(EXCEPTIONS)] if table.keeps_exceptions else []
-        return " || ',' || ".join(f"coalesce({field}, '')" for field in fields)
+        """What stands for a row as MySQL sent it: all columns are staged as the texts that they were."""
+        parts = [self._values(table, "")]
+        parts += [f"md5(coalesce({quote(EXCEPTIONS)}, ''))"] if table.keeps_exceptions else []
+        return " || ".join(parts)
 
     def _digest(self, table: Table, alias: str) -> str:
-        """MD5 of a staged row. A column that is NULL adds nothing: one that is added empty changes no row."""
-        marks = (hashlib.sha256(column.name.encode()).hexdigest()[:8] for column in table.columns)
-        parts = [
-            f"coalesce('{mark}' || md5({alias}.{column.quoted}), '')"
-            for mark, column in zip(marks, table.columns, strict=True)
-        ]
-        return f"md5({' || '.join(parts)})"
+        """MD5 of a staged row."""
+        return f"md5({self._values(table, f'{alias}.')})"
+
+    def _values(self, table: Table, prefix: str) -> str:
+        """The MD5s of a staged row's values. One that is NULL adds nothing: a column added empty changes no row."""
+        return " || ".join(f"coalesce('{mark}' || md5({prefix}{column.quoted}), '')" for mark, column in _marked(table))
 
     # publication
 
     def begin(self) -> None:
+        self._check_lock()
         self._execute("begin")
+
+    def commit(self) -> None:
+        self._check_lock()
+        super().commit()
 
     def publish(self, table: Table, verdict: Verdict, run: Run, partial: bool | Blocks, rows: int) -> Change:
         self._write_exceptions(table, run, partial)
@@ -264,10 +320,14 @@ class Redshift(Warehouse):
         return self._apply_by_row(table, run)
 
     def _create_raw(self, table: Table, name: str) -> None:
-        """Rows of one key lie together, as the facts' do; the rows that changed last lie together in each slice."""
+        """Rows of one key lie together, as the facts' do; the rows that changed last lie together in each slice.
+
+        Redshift distributes by no bytes: by the first column of the key that is none, else evenly.
+        """
         columns = [f"{column.quoted} {column.policy.raw_type}" for column in table.columns]
         columns += ["_loaded_at timestamp with time zone not null", f"{ROW_MD5} varchar(32) not null"]
-        style = f"diststyle key distkey ({table.key[0].quoted})" if table.key else "diststyle even"
+        spread_by = [column.quoted for column in table.key if not column.policy.raw_type.startswith("varbyte")]
+        style = f"diststyle key distkey ({spread_by[0]})" if spread_by else "diststyle even"
         self._execute(f"create table {name} ({', '.join(columns)}) {style} sortkey (_loaded_at)")
 
     def _rebuild(self, table: Table, verdict: Verdict) -> None:
@@ -282,6 +342,7 @@ class Redshift(Warehouse):
         self._grant(table, grants)
 
     def _grants(self, table: Table) -> list[tuple[Any, ...]]:
+        """Who may do what with the raw table: all of them only to a user with SYSLOG ACCESS UNRESTRICTED."""
         return self._rows(
             "select distinct identity_type, identity_name, privilege_type from svv_relation_privileges"
             " where namespace_name = %s and relation_name = %s and identity_name <> current_user",
@@ -363,7 +424,7 @@ class Redshift(Warehouse):
             self._execute(
                 f"insert into {raw} ({', '.join(names)}) select {kept} from _landing_rows r {counted} <= c.staged"
             )
-        numbered = f"(select s.*, row_number() over (partition by {digest} order by 1) as _copy from {staged} s)"
+        numbered = f"(select s.*, row_number() over (partition by {digest}) as _copy from {staged} s)"
         more = f"join _landing_counts c on c.{ROW_MD5} = {digest} and s._copy > c.present"
         inserted = self._insert(table, run, more, numbered)
         self._execute("drop table _landing_counts")
@@ -384,7 +445,7 @@ class Redshift(Warehouse):
 
     def _write_exceptions(self, table: Table, run: Run, partial: bool | Blocks) -> None:
         staged, key = self._staged(table), self._row_key(table, "s", staged=True)
-        those = f" and row_key in (select {key} from {staged} s)" if partial and table.keeps_exceptions else ""
+        those = f" and row_key in (select {key} from {staged} s)" if partial else ""
         self._execute(f"delete from {self.raw}._landing_exceptions where table_name = %s{those}", (table.name,))
         if not table.keeps_exceptions or not self.staged_exceptions(table):
             return
@@ -400,6 +461,29 @@ class Redshift(Warehouse):
                 f" from {staged} s where {word} <> ''",
                 (table.name, column.name, "hex" if hexed else "text", column.policy.unfit_reason, run.loaded_at),
             )
+
+
+def _ask(connection: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("select 1")
+
+
+def _is_of_redshift(error: psycopg2.Error) -> bool:
+    """As ``is_of_the_server``; but what is wrong with a value is an internal error too, XX000, on Redshift."""
+    if error.pgcode == psycopg2.errorcodes.INTERNAL_ERROR:
+        return bool(_OF_THE_SERVER.search(error.diag.message_primary or ""))
+    return is_of_the_server(error)
+
+
+def _reason(error: psycopg2.Error) -> str:
+    """What Redshift says, without the value that it may quote."""
+    message = re.sub(r"""['"].*['"]""", "'...'", error.diag.message_primary or "", flags=re.DOTALL)
+    return f"{message}, SQLSTATE {error.pgcode}" if message else f"SQLSTATE {error.pgcode}"
+
+
+def _marked(table: Table) -> list[tuple[str, Column]]:
+    """Each column with what tells its values from those of others: eight characters, as an MD5 has 32."""
+    return [(hashlib.sha256(column.name.encode()).hexdigest()[:8], column) for column in table.columns]
 
 
 def _equal(column: Column, left: str, right: str) -> str:

@@ -152,18 +152,20 @@ def on_redshift(generic: Policy, data_type: str, column_type: str, charset: str 
     """
     if generic.raw_type == "text":
         width = min(_bytes_of(data_type, column_type, charset) if generic.quoted else _BARE, _LONGEST)
-        raw_type, published = f"character varying({width})", "substring({}, 2)" if generic.quoted else "{}"
+        raw_type, published = f"character varying({width})", "substring({} from 2)" if generic.quoted else "{}"
         sent = f"CONCAT('t', {generic.sent})" if generic.quoted else generic.sent
         staged = f"character varying({width + 1})"
         return dataclasses.replace(generic, raw_type=raw_type, sent=sent, staged_type=staged, published=published)
     if generic.raw_type == "bytea":
         width = min(_capacity(column_type) or _LONGEST, _LONGEST // 2 - 1)
-        staged, published = f"character varying({2 * width + 2})", "from_hex(substring({}, 3))"
+        staged, published = f"character varying({2 * width + 2})", "from_hex(substring({} from 3))"
         return dataclasses.replace(generic, raw_type=f"varbyte({width})", staged_type=staged, published=published)
     precision = re.match(r"numeric\((\d+)", generic.raw_type)
     raw_type = generic.raw_type
     if precision and int(precision[1]) > 38:  # the most digits that Redshift holds
         raw_type = f"character varying({_BARE})"
+    elif precision and precision[1] == "19":  # held in eight bytes there: no more than 2^63 - 1
+        raw_type = raw_type.replace("19", "20", 1)
     return dataclasses.replace(generic, raw_type=raw_type, staged_type=f"character varying({_BARE})")
 
 

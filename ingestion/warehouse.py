@@ -91,6 +91,10 @@ CONNECTION: dict[str, Any] = {
 """libpq parameters: a server that is gone is noticed after a minute and a half, also while nothing is sent."""
 
 
+MYSQL_MD5 = "CAST(CONV(LEFT(MD5({}), 8), 16, 10) AS UNSIGNED)"
+"""MySQL's expression for 32 bits of a hash of ``{}``, where the warehouse has not MySQL's CRC32."""
+
+
 class WarehouseUnavailable(Exception):
     """The warehouse cannot be reached, refuses the login, or went away. What was published stays as it is."""
 
@@ -161,10 +165,9 @@ class Warehouse:
     def close(self) -> None:
         self._connection.close()
 
-    @property
-    def mysql_checksum(self) -> str:
-        """MySQL's expression for the checksum of a line ``{}``; CRC32 where the warehouse has it too."""
-        return "CRC32({})" if self.version >= 180000 else "CAST(CONV(LEFT(MD5({}), 8), 16, 10) AS UNSIGNED)"
+    def mysql_checksum(self, table: Table) -> str:
+        """MySQL's expression for the checksum of a row, whose line is ``@landing_line``."""
+        return "CRC32(@landing_line)" if self.version >= 180000 else MYSQL_MD5.replace("{}", "@landing_line")
 
     @property
     def publishes_blocks(self) -> bool:
@@ -177,6 +180,9 @@ class Warehouse:
 
     def _line(self, table: Table) -> str:
         return table.read_back()
+
+    def check(self) -> None:
+        """Whether what waits while rows are read is still there; PostgreSQL is told never to end it."""
 
     def prepare(self) -> None:
         """Make the schemas and records; throw away what an earlier landing left in the staging schema."""
@@ -628,10 +634,17 @@ class Warehouse:
         try:
             self._cursor.execute(sql, tuple(values) if values is not None else None)
         except psycopg2.Error as error:
-            if is_of_the_server(error):
+            if self._is_of_the_server(error):
                 raise WarehouseUnavailable(explain(error, self._settings)) from None
             raise
         return int(self._cursor.rowcount)
+
+    def _is_of_the_server(self, error: psycopg2.Error) -> bool:
+        return is_of_the_server(error)
+
+    def why(self, table: Table, error: psycopg2.Error) -> str:
+        """Why a statement about a table was refused, without a value of a row; asked for after the transaction."""
+        return f"SQLSTATE {error.pgcode}"
 
     def _rows(self, sql: str, values: Iterable[Any] | None = None) -> list[tuple[Any, ...]]:
         self._execute(sql, values)

@@ -175,6 +175,8 @@ _AGGREGATES = re.compile(
     r"SUM|AVG|MIN|MAX|COUNT|MEDIAN|STDDEV\w*|VAR_\w+|VARIANCE|BOOL_\w+|BIT_\w+|FIRST_VALUE|LAST_VALUE|NTH_VALUE"
 )
 
+_CONSTANT = re.compile(r"(?:\d\S*|'[^']*'|NULL|TRUE|FALSE)(?: (?:ASC|DESC|NULLS|ROWS|RANGE)\b|$)")
+
 
 def _rules() -> Iterator[tuple[re.Pattern[str], str, str]]:
     for names, (hint, page) in _FUNCTION_PAGES.items():
@@ -287,12 +289,14 @@ def _types(words: list[str], closing: dict[int, int]) -> Iterator[tuple[int, str
             yield at, f"{word} without precision is (18, 0): {word}(p, s)", "r_Numeric_types201"
         elif word in _NO_TYPES.split() or word == '"':
             yield at, f"Redshift has no type {'of that name in quotes' if word == chr(34) else word}", _TYPES
+        elif word in ("timestamp", "timestamptz") and size:
+            yield at, f"{word} has no precision: six digits of a second, always", "r_Datetime_types"
         elif size and int(size[1]) > {"numeric": 38, "decimal": 38, "dec": 38, "char": 4096}.get(word, 65535):
             yield at, f"{word}({size[1]}): no {word} is that long", "c_Supported_data_types"
 
 
 def _windows(words: list[str], closing: dict[int, int]) -> Iterator[tuple[int, str, str]]:
-    """An aggregate over ordered rows needs a frame."""
+    """An aggregate over ordered rows needs a frame; rows are ordered by columns."""
     opening = {end: start for start, end in closing.items()}
     for at, word in enumerate(words[:-1]):
         if word != "OVER" or words[at + 1] != "(" or words[at - 1] not in (")", "NULLS"):
@@ -303,6 +307,13 @@ def _windows(words: list[str], closing: dict[int, int]) -> Iterator[tuple[int, s
         function = words[opening.get(end, 0) - 1]
         if "ORDER BY" in window and not window & {"ROWS", "RANGE", "GROUPS"} and _AGGREGATES.fullmatch(function):
             yield at, f"{function.lower()}() over ordered rows needs a frame: rows between ...", _WINDOW
+        ordered = False
+        for part in (inside, *more):
+            terms = [words[place] for place in part]
+            if "ORDER BY" in terms:
+                ordered, terms = True, terms[terms.index("ORDER BY") + 1 :]
+            if ordered and _CONSTANT.match(" ".join(terms)):
+                yield at, "a window ordered by a constant: name a column, or leave the order out", _WINDOW
 
 
 def _arguments(words: list[str], closing: dict[int, int]) -> Iterator[tuple[int, str, str]]:
@@ -317,6 +328,10 @@ def _arguments(words: list[str], closing: dict[int, int]) -> Iterator[tuple[int,
                 yield at, "to_timestamp() needs a format", "r_TO_TIMESTAMP"
             case "DATE_TRUNC", 3:
                 yield at, "date_trunc() knows no time zone", "r_DATE_TRUNC"
+            case ("LAG" | "LEAD") as name, 3:
+                yield at, f"{name.lower()}() knows no default: put coalesce() around it", f"r_WF_{name}"
+            case "SUBSTRING", 1 if "FROM '" in " ".join(words[place] for place in arguments[0]):
+                yield at, "substring() cuts by position: use regexp_substr()", "r_SUBSTRING"
             case "DECODE", 2:
                 yield at, "decode() compares, it decodes nothing", "r_DECODE_expression"
             case "REGEXP_REPLACE", 4 if words[arguments[3][0]].startswith("'"):

@@ -69,6 +69,7 @@ class Copy:
         next(lines)
         rows = io.StringIO()
         for number, row in enumerate(lines, 2):
+            row = row or [""]  # an empty line
             if len(row) != len(columns):
                 return number, "", "Extra column(s) found" if len(row) > len(columns) else "Delimiter not found"
             for name, value in zip(columns, row, strict=True):

@@ -299,3 +299,19 @@ create table waiting (id integer primary key deferrable initially deferred);
 create table shifts (during varchar(10), exclude using btree (during with =));
 -- the one-byte char
 select cast('a' as "char") as letter;
+-- window ordered by a number
+select row_number() over (partition by customer_id order by 1) as place from orders;
+-- window ordered by a text, at the end
+select rank() over (order by customer_id, 'a' desc) as place from orders;
+-- window ordered by null, with a frame
+select sum(amount) over (order by null rows between unbounded preceding and current row) as total from orders;
+-- default of lag
+select lag(amount, 1, 0.00) over (order by order_date) as before from orders;
+-- default of lead
+select lead(status, 1, 'none') over (partition by customer_id order by order_date) as after from orders;
+-- substring by a pattern
+select substring(note from '[0-9]+') as number from orders;
+-- precision of a timestamp
+select cast(order_date as timestamp(0)) as ordered_at from orders;
+-- precision of a timestamptz
+create table visits (visited_at timestamptz(3));

@@ -3,10 +3,11 @@
 It speaks the wire protocol as far as ``redshift_connector`` and libpq use it, and changes three things: the session looks
 like Redshift's, statements are rewritten (``rewrite``; ``system.sql`` has the functions and views), and a statement that
 Redshift would refuse is refused. It shows that the adapter, the macros and the order of statements fit together. It knows
-nothing of Redshift's planner, byte lengths, rounding, late binding or speed.
+nothing of Redshift's planner, rounding, late binding or speed, and of byte lengths only where COPY and ``||`` meet them.
 """
 
 import dataclasses
+import re
 import select
 import socket
 import ssl
@@ -225,8 +226,13 @@ class _Session:
         return (b"" if kind == b"Q" else name + b"\0") + sql.encode() + b"\0" + types
 
     def _answered(self, kind: bytes, body: bytes) -> bytes:
-        """A message of PostgreSQL's; its error about a refused statement is replaced by the reason."""
-        return self.refusals.pop(0) if kind == b"E" and self.refusals else body
+        """A message of PostgreSQL's; its error about a refused statement is replaced by the reason.
+
+        What is wrong with a value (class 22) is an internal error of Redshift's.
+        """
+        if kind != b"E":
+            return body
+        return self.refusals.pop(0) if self.refusals else re.sub(rb"\0C22...\0", b"\0CXX000\0", body, count=1)
 
 
 def _message(kind: bytes, body: bytes) -> bytes:

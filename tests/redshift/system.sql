@@ -13,6 +13,15 @@ begin
     from pg_event_trigger_ddl_commands() created
     where created.object_type in ('table', 'view') and current_query() ~ '/\*redshift \{'
     on conflict (relation) do nothing;
+    if exists (
+        select
+        from pg_event_trigger_ddl_commands() created
+        join redshift.designs on designs.relation = created.objid
+        join pg_attribute attributes on attributes.attrelid = created.objid and attributes.atttypid = 'bytea'::regtype
+        where attributes.attname = designs.design ->> 'distkey' or designs.design -> 'sortkey' ? attributes.attname
+    ) then
+        raise exception using errcode = '0A000', message = 'a VARBYTE column can be neither a DISTKEY nor a SORTKEY';
+    end if;
 end
 $$;
 create event trigger keep_design on ddl_command_end
@@ -49,14 +58,24 @@ create function redshift.last_day(moment timestamp) returns date immutable langu
     return (pg_catalog.date_trunc('month', moment) + interval '1 month' - interval '1 day')::date;
 create function redshift.json_extract_path_text(document text, key text) returns text immutable language sql
     return document::json ->> key;
--- hexadecimal text, where PostgreSQL gives a number
+-- hexadecimal text of CRC-32C, which is not the CRC-32 of MySQL, zlib and PostgreSQL's crc32
 create function redshift.crc32(value text) returns text immutable language sql
-    return to_hex(pg_catalog.crc32(convert_to(value, 'UTF8')));
+    return lpad(to_hex(pg_catalog.crc32c(convert_to(value, 'UTF8'))), 8, '0');
 create function redshift.strtol(value text, base integer) returns bigint immutable language sql
     return case base when 16 then ('x' || lpad(value, 16, '0'))::bit(64)::bigint when 10 then value::bigint end;
 create function redshift.from_hex(value text) returns bytea immutable language sql return decode(value, 'hex');
 create function redshift.from_varbyte(value bytea, format text) returns text immutable language sql
     return case format when 'hex' then encode(value, 'hex') when 'utf8' then convert_from(value, 'UTF8') end;
+-- no text is longer than 65,535 bytes
+create function redshift.joined(first text, second text) returns text immutable strict language plpgsql as $$
+begin
+    if octet_length(first) + octet_length(second) > 65535 then
+        raise exception using errcode = 'XX000', message = 'CONCAT() result too long';
+    end if;
+    return textcat(first, second);
+end
+$$;
+create operator redshift.|| (function = redshift.joined, leftarg = text, rightarg = text);
 -- the average of whole numbers is a whole number
 create function redshift.whole_average(state bigint[]) returns bigint immutable language sql
     return state[2] / nullif(state[1], 0);

@@ -45,7 +45,7 @@ RISKS = {
         "StagingBucket: its data would go with the stack",
     ),
     "a wildcard in an action": ("Action: s3:GetObject\n", "Action: s3:*\n", "CopyRole: a role may do anything: s3:*"),
-    "every action": (r"Action: secretsmanager:GetSecretValue", 'Action: "*"', "LoaderRole: a role may do anything: *"),
+    "every action": (r"Action: secretsmanager:GetSecretValue", 'Action: "*"', "ExecutionRole: a role may do anything: *"),
     "a role that writes what it should read": (
         "Action: s3:GetObject\n",
         "Action: [s3:GetObject, s3:PutObject]\n",
@@ -56,8 +56,15 @@ RISKS = {
         r"\1*",
         "CopyRole: Redshift reads the staged files, not the whole bucket",
     ),
-    "every secret": (r"Resource: \[!Ref MySQLLogin, !Ref RedshiftLogin\]", 'Resource: "*"', "LoaderRole: secretsmanager:GetSecretValue on everything"),
+    "every secret": (r"Resource: \[!Ref MySQLLogin, !Ref RedshiftLogin\]", 'Resource: "*"', "ExecutionRole: secretsmanager:GetSecretValue on everything"),
     "a role for anybody": ("Principal: {Service: ecs-tasks.amazonaws.com}", 'Principal: "*"', "LoaderRole: anybody is allowed"),
+    "a gateway for the root user alone": (
+        r'Principal: "\*" # a gateway.*\n.*\n',
+        'Principal: {AWS: !Sub "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}\n',
+        "S3Endpoint: a gateway lets roles of this account in",
+    ),
+    "a gateway for anybody": (r"            Condition: \{StringEquals: \{aws:PrincipalAccount.*\n", "", "S3Endpoint: a gateway lets roles of this account in"),
+    "a gateway for another account": ("aws:PrincipalAccount: !Ref AWS::AccountId", 'aws:PrincipalAccount: "123456789012"', "S3Endpoint: a gateway lets"),
     "a managed policy": (
         "  LoaderRole:\n(.*\n)    Type: AWS::IAM::Role\n    Properties:\n",
         "  LoaderRole:\n    Type: AWS::IAM::Role\n    Properties:\n      ManagedPolicyArns: [arn:aws:iam::aws:policy/AmazonS3FullAccess]\n",
@@ -138,3 +145,17 @@ def test_the_page_names_every_parameter_and_output() -> None:
     assert len(parameters) > 5
     assert len(outputs) > 5
     assert [name for name in parameters + outputs if f"`{name}`" not in page] == []
+
+
+def test_the_page_gives_the_user_what_the_landing_needs() -> None:
+    """To keep its lock while it reads, to copy by the role alone, to see the grants that it makes again; dbt's docs."""
+    page = (TEMPLATE.parent / "DEPLOY.md").read_text(encoding="utf-8")
+    statements = [line.strip() for line in page.splitlines() if line.startswith("       ") and line.endswith(";")]
+    for statement in (
+        "create user dbt password '...' session timeout 86400;",
+        "revoke assumerole on all from public for all;",
+        "grant assumerole on 'COPYROLEARN' to dbt for copy;",
+        "alter user dbt syslog access unrestricted;",
+        "grant select on svv_table_info to dbt;",
+    ):
+        assert statement in statements

@@ -3,6 +3,7 @@
 import datetime
 import decimal
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,11 +13,14 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.client import BaseClient
 
 from ingestion.landing import Report, TableReport, land
+from ingestion.redshift import Redshift as RedshiftWarehouse
+from ingestion.redshift import S3Stage
 from ingestion.settings import from_environment
 from ingestion.stage import StageUnavailable
-from ingestion.warehouse import AnotherLanding
+from ingestion.warehouse import AnotherLanding, Warehouse, WarehouseUnavailable
 from tests.conftest import PROJECT, Lane
 from tests.redshift import copy
 from tests.redshift.conftest import BUCKET, READER, Redshift
@@ -69,6 +73,7 @@ VALUES: dict[str, tuple[str, str, Any]] = {
     "padded": ("int(8) unsigned zerofill", "42", 42),
     "money": ("decimal(12,2)", "-0.10", decimal.Decimal("-0.10")),
     "precise": ("decimal(65,30)", "0.000000000000000000000000000001", "0.000000000000000000000000000001"),
+    "nineteen": ("decimal(19,2)", "99999999999999999.99", decimal.Decimal("99999999999999999.99")),
     "digits": ("double", "0.1", 0.1),
     "least": ("float", "1.17549435e-38", None),
     "flags": ("bit(64)", "b'1'", decimal.Decimal(1)),
@@ -115,6 +120,26 @@ def test_values_arrive_as_they_are(shop: Shop) -> None:
             assert value == expected and type(value) is type(expected), name
     (row,) = shop.query(f"select {names} from {{raw}}.oddities where id = 2")
     assert set(row) == {None}
+
+
+def test_a_decimal_of_19_digits_has_room_for_all_of_them(shop: Shop) -> None:
+    """Redshift holds 19 digits in eight bytes, so 9,223,372,036,854,775,807 would be the largest; 20 in sixteen."""
+    shop.execute(
+        "create table sums (id int primary key, a decimal(18,2), b decimal(19,2), c decimal(19,19), d decimal(38))"
+    )
+    shop.land()
+    found = shop.query(
+        "select column_name, data_type from svv_redshift_columns where schema_name = '{raw}' and table_name = 'sums'"
+        " and data_type like 'numeric%' order by 1"
+    )
+    assert found == [("a", "numeric(18,2)"), ("b", "numeric(20,2)"), ("c", "numeric(20,19)"), ("d", "numeric(38,0)")]
+
+
+def test_a_table_of_one_column(shop: Shop) -> None:
+    """A row of it may be an empty line."""
+    shop.execute("create table numbers (n int)", "insert into numbers values (null), (1), (null)")
+    assert shop.land_one().inserted == 3
+    assert sorted(shop.query("select n from {raw}.numbers"), key=str) == [(1,), (None,), (None,)]
 
 
 def test_only_what_differs_is_touched(items: Shop) -> None:
@@ -227,6 +252,17 @@ def test_drift_is_judged(items: Shop) -> None:
     assert granted == [("items", "select")]
 
 
+def test_a_view_that_holds_a_raw_table_is_named(items: Shop) -> None:
+    items.land()
+    items.query("create view {raw}.prices as select price from {raw}.items")
+    items.execute("alter table items modify name varchar(40)")
+    table = items.land_one()
+    assert table.status == "failed" and f"views hold it: {items.raw}.prices. Drop them" in table.reason
+    assert items.query("select count(*) from {raw}.prices") == [(3,)]
+    items.query("drop view {raw}.prices")
+    assert items.land_one().status == "landed"
+
+
 def test_a_text_longer_than_redshift_holds_fails_its_table_by_name(items: Shop) -> None:
     items.execute("create table notes (id int primary key, body longtext)", "insert into notes values (1, 'a')")
     items.land()
@@ -237,15 +273,34 @@ def test_a_text_longer_than_redshift_holds_fails_its_table_by_name(items: Shop) 
     assert items.query("select id, body from {raw}.notes") == [(1, "a")]
 
 
-def test_what_arrives_changed_is_not_published(items: Shop, stand_in: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("value", "arrives"), [("3.26", "3.25"), ("t", ""), ("", "t"), ("2:323030352D30322D3030", "2:323030352D30332D3030")]
+)
+def test_what_arrives_changed_is_not_published(
+    items: Shop, stand_in: Proxy, monkeypatch: pytest.MonkeyPatch, value: str, arrives: str
+) -> None:
+    """A number; an empty text that becomes NULL, and the other way; the original of a value that cannot be held."""
+    items.execute("alter table items modify sold date after name")
     items.land()
-    items.execute("insert into items values (5, 'b', 3.26, null)")
+    items.execute("set sql_mode = ''", "insert into items values (5, '', '2005-02-00', 3.26), (6, null, null, 1)")
     written: Callable[[str], str] = copy._field
-    monkeypatch.setattr(copy, "_field", lambda value: written("3.25" if value == "3.26" else value))
+    monkeypatch.setattr(copy, "_field", lambda field: written(arrives if field == value else field))
     table = items.land_one()
-    assert table.status == "failed" and "4 rows with checksum" in table.reason and "arrived" in table.reason
+    assert table.status == "failed" and "5 rows with checksum" in table.reason and "arrived" in table.reason
     assert items.query("select count(*) from {raw}.items") == [(3,)]
     monkeypatch.undo()
+    assert items.land_one().inserted == 2
+
+
+def test_texts_that_together_are_longer_than_one_may_be(shop: Shop) -> None:
+    """Redshift cannot put them together in one text, not even to look at them."""
+    texts = ", ".join(f"text_{number} mediumtext" for number in range(4))
+    shop.execute(
+        f"create table notes (id int primary key, {texts})",
+        "insert into notes values (1, repeat('é', 32767), repeat('\"', 65534), repeat('x', 65534), null)",
+    )
+    assert shop.land_one().inserted == 1
+    assert shop.query("select len(text_0), len(text_1), len(text_2) from {raw}.notes") == [(32767, 65534, 65534)]
 
 
 def test_a_table_that_cannot_be_published_holds_up_no_other(items: Shop) -> None:
@@ -259,6 +314,37 @@ def test_a_table_that_cannot_be_published_holds_up_no_other(items: Shop) -> None
     items.query("drop table {raw}.items")
     report = {table.source_table: table for table in items.land().tables}
     assert (report["items"].status, report["items"].inserted) == ("landed", 3)
+
+
+def test_a_value_that_redshift_refuses_fails_its_table_by_name(items: Shop) -> None:
+    """Redshift calls it an internal error."""
+    items.execute("create table notes (id int primary key, body text)", "insert into notes values (1, 'a')")
+    items.land()
+    items.query("alter table {raw}.items alter column name type varchar(1)")
+    items.execute("update notes set body = 'b'", "update items set name = 'secret' where id = 1")
+    report = {table.source_table: table for table in items.land().tables}
+    assert report["notes"].status == "landed"
+    assert report["items"].status == "failed" and "secret" not in report["items"].reason
+    assert re.search(r"value too long for .*, SQLSTATE XX000", report["items"].reason, re.IGNORECASE)
+
+
+def test_a_conflict_with_another_transaction_is_no_tables_fault(items: Shop, stand_in: Proxy) -> None:
+    items.land()
+    connection = stand_in.backend.connect()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"create function {items.raw}.conflict() returns trigger language plpgsql as $$ begin"
+            " raise exception using errcode = 'XX000', message = '1023',"
+            " detail = 'Serializable isolation violation on table - 1, transactions forming the cycle are: 2, 3'; end $$;"
+            f" create trigger conflict before insert on {items.raw}.items execute function {items.raw}.conflict()"
+        )
+    items.execute("update items set price = 7 where id = 1")
+    with pytest.raises(WarehouseUnavailable, match="stopped a statement"):
+        items.land()
+    with connection.cursor() as cursor:
+        cursor.execute(f"drop function {items.raw}.conflict() cascade")
+    connection.close()
+    assert items.land_one().updated == 1
 
 
 def test_rows_taken_out_come_back(items: Shop) -> None:
@@ -309,6 +395,30 @@ def test_nothing_stays_in_the_bucket(items: Shop, stand_in: Proxy) -> None:
     boto3.client("s3").delete_object(Bucket=BUCKET, Key=other)
 
 
+def test_files_are_removed_by_one_request(items: Shop, stand_in: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    items.execute("create table notes (id int primary key)", "insert into notes values (1)")
+    called: Callable[..., Any] = BaseClient._make_api_call
+    calls: list[str] = []
+
+    def call(client: Any, name: str, arguments: Any) -> Any:
+        calls.append(name)
+        if name != "DeleteObjects" or not refused:
+            return called(client, name, arguments)
+        return {"Errors": [{"Key": "landing/0.csv", "Code": "AccessDenied", "Message": "Access Denied"}]}
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", call)
+    refused = False
+    assert items.land().status == "ok"
+    assert calls.count("PutObject") == 2 and calls.count("DeleteObjects") <= 2 and "DeleteObject" not in calls
+    refused = True
+    items.execute("insert into notes values (2)")
+    with pytest.raises(StageUnavailable, match="AccessDenied on DeleteObjects"):
+        items.land()
+    refused = False
+    assert items.land().status == "ok"
+    assert files_in_the_bucket() == []
+
+
 def test_a_bucket_that_is_not_there_is_named(items: Shop, stand_in: Proxy) -> None:
     with pytest.raises(
         StageUnavailable, match=r"S3 bucket elsewhere: NoSuchBucket on \w+\. Check REDSHIFT_STAGING_URL"
@@ -332,6 +442,41 @@ def test_one_landing_at_a_time(items: Shop) -> None:
             items.land(lock_wait=1)
         cursor.execute("rollback")
     assert items.land().status == "ok"
+
+
+@pytest.mark.parametrize("moment", [(S3Stage, "copy"), (Warehouse, "staged_totals"), (RedshiftWarehouse, "publish")])
+def test_a_lost_lock_ends_the_landing_and_the_next_one_heals(
+    items: Shop, stand_in: Proxy, monkeypatch: pytest.MonkeyPatch, moment: tuple[type, str]
+) -> None:
+    """Ended by the server while files are loaded, before the transaction begins, and within it."""
+    items.land()
+    items.execute("update items set price = 7 where id = 1")
+    owner, name = moment
+    done: Callable[..., Any] = getattr(owner, name)
+
+    def then_lose_the_lock(*arguments: Any) -> Any:
+        result = done(*arguments)
+        connection = stand_in.backend.connect()
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "select pg_terminate_backend(pid, 5000) from pg_locks where relation = %s::regclass",
+                (f"{items.raw}._landing_lock",),
+            )
+            assert cursor.fetchall() == [(True,)]
+        connection.close()
+        return result
+
+    with monkeypatch.context() as patch, pytest.raises(WarehouseUnavailable, match="the lock was lost"):
+        patch.setattr(owner, name, then_lose_the_lock)
+        items.land()
+    assert items.query("select price from {raw}.items where id = 1") == [(decimal.Decimal("1.50"),)]
+    assert items.land_one().updated == 1
+
+
+def test_what_waits_is_asked_whenever_files_are_loaded(items: Shop, stand_in: Proxy) -> None:
+    before = stand_in.statements.count("select 1")
+    items.land()
+    assert stand_in.statements.count("select 1") - before == 4  # this connection and the lock; the lock again, twice
 
 
 def test_a_landing_that_is_killed_heals_on_the_next_run(items: Shop) -> None:
@@ -364,10 +509,24 @@ def test_a_wrong_password_is_told_in_one_line(items: Shop) -> None:
 
 
 def test_raw_tables_have_keys(items: Shop) -> None:
-    """Rows of one key lie on one node; what changed last lies together."""
-    items.execute("create table log (line varchar(9))")
-    items.land()
-    found = items.query(
-        "select \"table\", diststyle, sortkey1 from svv_table_info where \"schema\" = '{raw}' and \"table\" in ('items', 'log')"
+    """Rows of one key lie on one node; what changed last lies together. Bytes can be no such key."""
+    items.execute(
+        "create table log (line varchar(9))",
+        "create table tokens (token binary(16) primary key, n int)",
+        "create table uses (token binary(16), place int, primary key (token, place))",
+        "insert into tokens values (cast(unhex('00ff') as binary(16)), 1)",
+        "insert into uses values (cast(unhex('00ff') as binary(16)), 1), (unhex('01'), 1)",
     )
-    assert sorted(found) == [("items", "KEY(id)", "_loaded_at"), ("log", "EVEN", "_loaded_at")]
+    items.land()
+    items.execute("update tokens set n = 2", "delete from uses where token = cast(unhex('01') as binary(16))")
+    report = {table.source_table: table for table in items.land().tables}
+    assert (report["tokens"].updated, report["uses"].deleted) == (1, 1)
+    found = items.query(
+        'select "table", diststyle, sortkey1 from svv_table_info where "schema" = \'{raw}\' and "table" not like \'%landing%\''
+    )
+    assert sorted(found) == [
+        ("items", "KEY(id)", "_loaded_at"),
+        ("log", "EVEN", "_loaded_at"),
+        ("tokens", "EVEN", "_loaded_at"),
+        ("uses", "KEY(place)", "_loaded_at"),
+    ]

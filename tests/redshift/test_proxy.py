@@ -18,6 +18,17 @@ def test_the_drivers_session_looks_like_redshift(redshift: Redshift, stand_in: P
     assert "Redshift" in version and average == 1
 
 
+def test_crc32_is_the_one_of_redshift(redshift: Redshift) -> None:
+    """The example of AWS's documentation: CRC-32C, where MySQL's would be 32def43d."""
+    assert redshift.query("select crc32('Amazon Redshift')") == [("f2726906",)]
+
+
+def test_a_text_has_no_more_than_65535_bytes(redshift: Redshift) -> None:
+    assert redshift.query("select len(repeat('é', 32767) || 'x')") == [(32768,)]
+    with pytest.raises(ProgrammingError, match="too long|exceeds"):
+        redshift.query("select len(repeat('é', 32767) || 'xy')")
+
+
 def test_another_servers_certificate_is_not_accepted(
     redshift: Redshift, stand_in: Proxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -298,3 +298,5 @@ select status, count(*) as row_count from orders group by all;
 copy events from 's3://example/events' iam_role default json 's3://example/paths.json' acceptinvchars;
 -- names that begin or end like a keyword
 select collateral, pre_returning, offset_days, rows_from, my_filter from orders as array_agg_of where is_distinct;
+-- a window's order by expressions with a constant in them [r_Window_function_synopsis]
+select row_number() over (partition by status order by 1 - amount, customer_id desc) as place, rank() over (order by case when amount > 1 then 1 end) as way from orders;
