@@ -11,6 +11,7 @@ PREFIX = "late"
 SCHEMAS = [
     f"{PREFIX}_{name}" for name in ("staging", "intermediate", "marts", "marts_masked", "snapshots", "seeds", "quality")
 ]
+STATUS_TEST = "assert_orders_are_what_their_status_says"
 ORDER, CUSTOMER, FIRST_PLACE, NEXT_PLACE = 999_001, 103, "Nantes", "Bergen"
 
 
@@ -91,3 +92,15 @@ def test_facts_do_not_run_ahead_of_their_history(warehouse: Warehouse) -> None:
         assert "int_orders__bound would take in a landing that dim_customers does not know yet" in warehouse.dbt(*words)
     assert warehouse.dbt("run") == "", "the snapshots have run"
     assert warehouse.place_of_the_order() == NEXT_PLACE
+
+
+def test_a_status_that_means_something_else_is_noticed(warehouse: Warehouse) -> None:
+    build = ("build", "--exclude-resource-type", "unit_test", "--select", "dim_order_statuses", STATUS_TEST)
+    said = "update late_seeds.order_statuses set is_open = {0}, is_counted_as_sale = {0} where order_status = 'On Hold'"
+    assert warehouse.dbt(*build) == ""
+    warehouse.execute(said.format("false"))
+    assert f"Failure in test {STATUS_TEST}" in warehouse.dbt(*build)
+    remedy = ("build", "--full-refresh", "--exclude", "resource_type:seed", "resource_type:unit_test")
+    assert warehouse.dbt(*remedy) == ""
+    count = "select count(*) from late_marts.fct_orders where is_cancelled and order_status = 'On Hold'"
+    assert warehouse.execute(count) == [(4,)]
