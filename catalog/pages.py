@@ -128,7 +128,7 @@ def _index(project: Project) -> str:
         '<input type="search" id="find" placeholder="Find a column: sales, credit limit, country ..." aria-label="Find a column" autocomplete="off">'
         '<ul id="found" aria-live="polite"></ul>'
         f'<div class="cards">{cards}</div>'
-        f'<h2>Which column do I sum?</h2><div class="prose">{_linked(_MARKDOWN.render(answers[1] if answers else ""), project)}</div>'
+        f'<h2 id="which-column">Which column do I sum?</h2><div class="prose">{_linked(_MARKDOWN.render(answers[1] if answers else ""), project)}</div>'
         + _data(found)
     )
 

@@ -37,7 +37,10 @@ function offerColumns(columns, address) {
       const link = element("a", { href: `${address}#${name}` }, name);
       list.append(element("li", {}, link, ` ${layer}`, element("small", {}, description)));
     }
-    if (!entries.length) list.append(element("li", {}, "No column has all of these words."));
+    if (!entries.length) {
+      const guide = element("a", { href: "index.html#which-column" }, "Which column do I sum?");
+      list.append(element("li", {}, "No column has all of these words. Look for the question: ", guide));
+    }
     else if (entries.length > 12) list.append(element("li", {}, `and ${entries.length - 12} more`));
   };
   byId("find").addEventListener("input", show);

@@ -85,7 +85,7 @@ final as (
         cast(null as numeric(10, 2)) as credit_limit,
         false as has_credit_limit,
         is_inferred,
-        true as is_current,
+        is_inferred as is_current,
         0 as version_number,
         {{ beginning_of_time() }} as valid_from,
         {{ end_of_time() }} as valid_to,

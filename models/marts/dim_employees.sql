@@ -71,7 +71,7 @@ final as (
         cast(null as varchar(255)) as email,
         cast(null as varchar(255)) as extension,
         is_inferred,
-        true as is_current,
+        is_inferred as is_current,
         0 as version_number,
         {{ beginning_of_time() }} as valid_from,
         {{ end_of_time() }} as valid_to,

@@ -68,7 +68,7 @@ final as (
         cast(null as varchar(255)) as address_line1,
         cast(null as varchar(255)) as address_line2,
         false as is_inferred,
-        true as is_current,
+        false as is_current,
         cast(null as timestamp) as known_since
 )
 

@@ -46,6 +46,16 @@ payments as (
     select * from {{ ref('stg_classicmodels__payments') }}
 ),
 
+landing_runs as (
+    select * from {{ ref('stg_classicmodels__landing_runs') }}
+),
+
+-- An order may be dated in the future, and of the day of the last landing it has seen a part only.
+last_whole_day as (
+    select cast(max(loaded_at) as date) - 1 as date_day
+    from landing_runs
+),
+
 span as (
     select
         min(month_end_date) as first_month_end_date,
@@ -54,17 +64,18 @@ span as (
     from activity
 ),
 
--- The label is known once the 90 days after the month lie within the data.
+-- The label is known once the 90 days after the month lie within the data and are over.
 months as (
     select
         dates.date_key as as_of_date_key,
         dates.date_day as as_of_date,
-        dates.date_day + 90 <= span.last_order_date as is_label_known
+        dates.date_day + 90 <= least(span.last_order_date, last_whole_day.date_day) as is_label_known
     from dates
     inner join span
         on
             dates.date_day >= span.first_month_end_date
             and dates.date_day <= span.last_month_end_date
+    cross join last_whole_day
 ),
 
 latest_versions as (

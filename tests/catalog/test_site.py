@@ -131,11 +131,21 @@ def test_a_column_is_found_by_search(start: str, page: Callable[..., Browser]) -
     assert "dim_customers.credit_limit" in found
     browser.type("#find", "balances outstanding")
     assert "fct_customer_balances.outstanding_amount" in texts(browser, "#found a")
-    browser.type("#find", "no such thing")
-    assert texts(browser, "#found li") == ["No column has all of these words."]
     browser.type("#find", "is_over_limit")
     browser.click("#found a")
     browser.wait(lambda: texts(browser, "h2#name") == ["fct_customer_balances.is_over_limit"])
+
+
+@pytest.mark.parametrize("start", ["index", "lineage"])
+@pytest.mark.parametrize("typed", ["revenue", "team", "who owes"])
+def test_a_search_without_a_hit_leads_to_the_questions(start: str, typed: str, page: Callable[..., Browser]) -> None:
+    browser = page(start)
+    browser.type("#find", typed)
+    assert texts(browser, "#found a") == ["Which column do I sum?"]
+    assert "No column has all of these words." in " ".join(texts(browser, "#found li"))
+    browser.click("#found a")
+    browser.wait(lambda: browser.js("location.pathname + location.hash").endswith("/index.html#which-column"))
+    browser.wait(lambda: browser.js("document.getElementById('which-column').getBoundingClientRect().top") < 300)
 
 
 def test_a_lineage_is_followed_up_and_down(page: Callable[..., Browser]) -> None:

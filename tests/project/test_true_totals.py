@@ -36,15 +36,15 @@ MEASURES = """
 
 QUERIES = {
     "00_row_counts": """
-        select 'customers', count(*) from marts.dim_customers where customer_number is not null and is_current
-        union all select 'employees', count(*) from marts.dim_employees where employee_number is not null and is_current
-        union all select 'offices', count(*) from marts.dim_offices where office_code is not null and is_current
+        select 'customers', count(*) from marts.dim_customers where is_current
+        union all select 'employees', count(*) from marts.dim_employees where is_current
+        union all select 'offices', count(*) from marts.dim_offices where is_current
         union all select 'orderdetails', count(*) from marts.fct_order_lines
         union all select 'orders', count(*) from marts.fct_orders
         union all select 'payments', count(*) from marts.fct_payments
         union all select 'productlines', count(distinct product_line) from marts.dim_products
             where product_code is not null
-        union all select 'products', count(*) from marts.dim_products where product_code is not null and is_current""",
+        union all select 'products', count(*) from marts.dim_products where is_current""",
     "01_totals": f"select {MEASURES}",
     "02_sales_by_product_line": f"select p.product_line, {MEASURES} group by 1",
     "03_sales_by_country": f"select l.country, {MEASURES} group by 1",

@@ -140,6 +140,14 @@ def an_order_arrives_before_its_customer(walk: Walk, chance: random.Random) -> N
     )
 
 
+def an_order_is_dated_in_the_future(walk: Walk, chance: random.Random) -> None:
+    order, day = 950_000 + chance.randrange(3), walk.day + datetime.timedelta(days=chance.choice((60, 150, 400)))
+    walk.source(
+        f"replace into orders select {order}, '{day}', '{day}', null, 'In Process', null, min(customerNumber) from customers",
+        f"replace into orderdetails select {order}, productCode, 10, 9.99, 1 from products order by productCode limit 1",
+    )
+
+
 def a_late_customer_arrives(walk: Walk, chance: random.Random) -> None:
     customer = 90_000 + chance.randrange(5)
     walk.source(
@@ -194,6 +202,7 @@ ODDITIES = [
     a_customer_moves,
     a_product_changes_its_line,
     an_order_arrives_before_its_customer,
+    an_order_is_dated_in_the_future,
     a_late_customer_arrives,
     an_order_is_deleted_with_its_lines,
     lines_lose_their_order,

@@ -23,7 +23,7 @@ with both_sides as (
         cast({{ columns[0] }} as varchar(64)) as natural_key,
         {{ surrogate_key(columns[1:]) }} as row_hash
     from {{ ref(dimension) }}
-    where is_current and not is_inferred and {{ columns[0] }} is not null
+    where is_current and not is_inferred
     union all
     select
         '{{ dimension }}' as dimension,

@@ -1,0 +1,106 @@
+"""What changes behind the facts' back stops a build, instead of leaving them wrong for good."""
+
+import datetime
+from collections.abc import Iterator
+
+import pytest
+
+from tests.project.conftest import Star
+
+PREFIX = "late"
+SCHEMAS = [
+    f"{PREFIX}_{name}" for name in ("staging", "intermediate", "marts", "marts_masked", "snapshots", "seeds", "quality")
+]
+STATUS_TEST = "assert_orders_are_what_their_status_says"
+ORDER, CUSTOMER, FIRST_PLACE, NEXT_PLACE = 999_001, 103, "Nantes", "Bergen"
+
+
+class Warehouse:
+    """A build of its own, beside the one that the other tests read."""
+
+    def __init__(self, star: Star):
+        self.star = star
+
+    def dbt(self, *words: str) -> str:
+        """What dbt says when something goes wrong; nothing when all is well."""
+        result = self.star.dbt(*words, DBT_SCHEMA_PREFIX=PREFIX)
+        return "" if result.returncode == 0 else result.stdout
+
+    def execute(self, statement: str) -> list[tuple[object, ...]]:
+        connection = self.star.servers.postgres()
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+            rows = cursor.fetchall() if cursor.description else []
+        connection.close()
+        return list(rows)
+
+    def land(self, *statements: str) -> None:
+        """Change the source, and land it."""
+        connection = self.star.servers.mysql("classicmodels")
+        with connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+        connection.close()
+        self.star.land()
+
+    def place_of_the_order(self) -> object:
+        ((place,),) = self.execute(
+            "select customers.city from late_marts.fct_orders"
+            f" join late_marts.dim_customers as customers using (customer_key) where order_number = {ORDER}"
+        )
+        return place
+
+
+@pytest.fixture(scope="module")
+def warehouse(star: Star) -> Iterator[Warehouse]:
+    one = Warehouse(star)
+    assert one.dbt("build", "--exclude-resource-type", "test", "unit_test") == ""
+    yield one
+    for schema in SCHEMAS:
+        one.execute(f"drop schema if exists {schema} cascade")
+
+
+@pytest.fixture
+def landed(warehouse: Warehouse) -> Iterator[None]:
+    """A customer has moved and ordered since the last build; afterwards the source is as it was."""
+    today = datetime.datetime.now(datetime.timezone.utc).date()
+    warehouse.land(
+        f"update customers set city = '{NEXT_PLACE}' where customerNumber = {CUSTOMER}",
+        f"insert into orders values ({ORDER}, '{today}', '{today}', null, 'In Process', null, {CUSTOMER})",
+    )
+    yield
+    warehouse.land(
+        f"update customers set city = '{FIRST_PLACE}' where customerNumber = {CUSTOMER}",
+        f"delete from orders where orderNumber = {ORDER}",
+    )
+
+
+def test_nothing_is_refused_when_nothing_landed(warehouse: Warehouse) -> None:
+    assert warehouse.dbt("run", "--select", "int_orders__bound", "fct_orders", "fct_payments") == ""
+
+
+@pytest.mark.usefixtures("landed")
+def test_facts_do_not_run_ahead_of_their_history(warehouse: Warehouse) -> None:
+    said = warehouse.dbt("run")
+    assert "int_orders__bound would take in a landing that snap_customers does not know yet" in said
+    assert "run `dbt build`, or `dbt build --select +fct_payments`" in said
+    assert "snap_customers" in warehouse.dbt("build", "--select", "int_orders__bound", "fct_orders")
+    assert "snap_" not in warehouse.dbt("build", "--select", "fct_stock_levels"), "its products have not changed"
+    assert warehouse.dbt("snapshot") == ""
+    only_facts = ("run", "--select", "int_orders__bound", "fct_orders")
+    for words in (only_facts, (*only_facts, "--full-refresh")):
+        assert "int_orders__bound would take in a landing that dim_customers does not know yet" in warehouse.dbt(*words)
+    assert warehouse.dbt("run") == "", "the snapshots have run"
+    assert warehouse.place_of_the_order() == NEXT_PLACE
+
+
+def test_a_status_that_means_something_else_is_noticed(warehouse: Warehouse) -> None:
+    build = ("build", "--exclude-resource-type", "unit_test", "--select", "dim_order_statuses", STATUS_TEST)
+    said = "update late_seeds.order_statuses set is_open = {0}, is_counted_as_sale = {0} where order_status = 'On Hold'"
+    assert warehouse.dbt(*build) == ""
+    warehouse.execute(said.format("false"))
+    assert f"Failure in test {STATUS_TEST}" in warehouse.dbt(*build)
+    remedy = ("build", "--full-refresh", "--exclude", "resource_type:seed", "resource_type:unit_test")
+    assert warehouse.dbt(*remedy) == ""
+    count = "select count(*) from late_marts.fct_orders where is_cancelled and order_status = 'On Hold'"
+    assert warehouse.execute(count) == [(4,)]
