@@ -129,7 +129,7 @@ class Table:
         return f"TRIM(CONCAT({', '.join(originals)}))"
 
     def line(self, checksum: str) -> str:
-        """MySQL expression for a row's line; counts rows and adds up checksums on the way.
+        """MySQL expression for a row's line; adds up checksums on the way.
 
         CONCAT, unlike CONCAT_WS, leaves nothing out: where a field or the original of one outgrows
         ``max_allowed_packet``, the whole line is NULL, which the reader takes for an error. ``checksum`` is MySQL's
@@ -137,8 +137,8 @@ class Table:
         """
         fields = [(column.sent(), column.in_marks) for column in self.columns]
         fields += [(self.exceptions, False)] if self.keeps_exceptions else []
-        counted = f"(@landing_rows := @landing_rows + 1) + (@landing_checksum := @landing_checksum + {checksum})"
-        return f"CONCAT(@landing_line := CONCAT({', '.join(_parts(fields))}), IF({counted}, '', ''))"
+        added_up = f"@landing_checksum := @landing_checksum + {checksum}"
+        return f"CONCAT(@landing_line := CONCAT({', '.join(_parts(fields))}), IF({added_up}, '', ''))"
 
     def read_back(self) -> str:
         """Warehouse expression that makes a staged row's line again."""

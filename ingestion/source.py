@@ -165,11 +165,11 @@ class Source:
             raise self._lost(error) from None
 
     def reset_totals(self) -> None:
-        self._query("SET @landing_rows = 0, @landing_checksum = CAST(0 AS UNSIGNED)")
+        self._query("SET @landing_checksum = CAST(0 AS UNSIGNED)")
 
     def totals(self) -> Totals:
-        """What the session counted since ``reset_totals``."""
-        ((rows, checksum),) = self._query("SELECT @landing_rows, @landing_checksum")
+        """The rows of the SELECT that was just read to its end, and the sum of checksums since ``reset_totals``."""
+        ((rows, checksum),) = self._query("SELECT FOUND_ROWS(), @landing_checksum")
         return Totals(int(rows or 0), int(checksum or 0))
 
     def bounds(self, table: str, column: str) -> tuple[int, int] | None:
