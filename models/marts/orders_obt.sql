@@ -61,7 +61,7 @@ changed_orders as (
 
 {% else -%}
 changed_orders as (
-    select distinct order_number from lines_changed
+    select order_number from lines_changed
 ),
 
 {% endif -%}
