@@ -325,7 +325,8 @@ class Landing:
                 return None
         for table in unchanged:
             self._record(table, run, Change(0, 0, 0))
-            warehouse.record_columns(table)
+            if self.verdicts[table.name].notes:  # what changed in its definition is known from now on
+                warehouse.record_columns(table)
         warehouse.record_run(run)
         warehouse.commit()
         return changes

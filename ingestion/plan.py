@@ -204,7 +204,7 @@ def plan_table(
     withheld_if, withheld = _withheld(source, table, name, names, settings, suppressions)
     columns = []
     for column in kept:
-        how = _policy(source, table, column, settings, check_texts)
+        how = _policy(table, column, settings, check_texts)
         if withheld_if and names[column.name] in withheld:
             if column.key_position:
                 raise NoPolicy(f"column {column.name} is in its key now, so it cannot be withheld for people erased")
@@ -224,7 +224,7 @@ def plan_table(
     return plan
 
 
-def _policy(source: Source, table: SourceTable, column: SourceColumn, settings: Settings, check_texts: bool) -> Policy:
+def _policy(table: SourceTable, column: SourceColumn, settings: Settings, check_texts: bool) -> Policy:
     data_type = "text" if settings.staging and column.data_type in LONG_TEXTS else column.data_type  # no base64 there
     try:
         how = policy(data_type, column.column_type, column.charset, check_texts)
@@ -255,7 +255,7 @@ def _withheld(
         raise NoPolicy(
             f"nothing says whose a row is: {rule.subject_column} is gone, and people who were erased could land"
         )
-    key = _policy(source, table, column, settings, False).sent.replace("{}", quote_mysql(column.name))
+    key = _policy(table, column, settings, False).sent.replace("{}", quote_mysql(column.name))
     present = f"{quote_mysql(column.name)} IS NOT NULL"
     keys = source.stream(select_list(settings.database, table.name, f"DISTINCT {key}", present))
     found = [value for batch in keys for value in map(bytes.decode, batch) if suppressions.has(rule, value)]
