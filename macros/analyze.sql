@@ -12,7 +12,8 @@
 {%- endmacro %}
 
 {% macro postgres__analyze_table() -%}
-    {%- if execute and run_query("select reltuples from pg_class where oid = '" ~ this ~ "'::regclass")[0][0] < 0 -%}
+    {%- set known = "select 1 from pg_stats where schemaname = '" ~ this.schema ~ "' and tablename = '" ~ this.identifier ~ "' limit 1" -%}
+    {%- if execute and not run_query(known) | length -%}
         analyze {{ this }}
     {%- endif -%}
 {%- endmacro %}

@@ -63,30 +63,39 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#-
-    Pre-hook of fct_customer_balances: removes customers that are gone (one that only a deleted order had mentioned)
-    and months that the data's span no longer has. Whoever is in a month is in the last one too.
--#}
-{% macro delete_balances_out_of_scope() -%}
+{#- Pre-hook of int_customers__monthly_activity: removes the customers of whom no order or payment is left. -#}
+{% macro delete_activity_of_customers_without_any() -%}
+    {%- set totals = ref('int_customers__totals') -%}
     {%- if is_incremental() -%}
         delete from {{ this }}
-        where
-            customer_number in (
-                select stored.customer_number
-                from {{ this }} as stored
-                left join {{ ref('dim_customers') }} as customers on stored.customer_number = customers.customer_number
-                where
-                    stored.month_end_date_key = (select max(month_end_date_key) from {{ this }})
-                    and customers.customer_number is null
-            )
-            or month_end_date_key < (
-                select coalesce(min({{ date_key('month_end_date') }}), 99999999)
-                from {{ ref('int_customers__monthly_activity') }}
-            )
-            or month_end_date_key > (
-                select coalesce(max({{ date_key('month_end_date') }}), 0)
-                from {{ ref('int_customers__monthly_activity') }}
-            )
+        where customer_number not in (
+            select customer_number
+            from {{ totals }}
+            where order_count > 0 or payment_count > 0
+        )
+    {%- endif -%}
+{%- endmacro %}
+
+{#-
+    Pre-hook of fct_customer_balances: removes months that the data's span no longer has, and customers that are gone (one that only a
+    deleted order had mentioned). Whoever is in a month is in the last one too.
+-#}
+{% macro delete_balances_out_of_scope() -%}
+    {%- set totals = ref('int_customers__totals') -%}
+    {%- if is_incremental() -%}
+        delete from {{ this }}
+        where month_end_date_key < (select coalesce({{ date_key('min(first_month_end_date)') }}, 99999999) from {{ totals }});
+        delete from {{ this }}
+        where month_end_date_key > (select coalesce({{ date_key('max(last_month_end_date)') }}, 0) from {{ totals }});
+        delete from {{ this }}
+        where customer_number in (
+            select stored.customer_number
+            from {{ this }} as stored
+            left join {{ totals }} as totals on stored.customer_number = totals.customer_number
+            where
+                stored.month_end_date_key = (select max(month_end_date_key) from {{ this }})
+                and totals.customer_number is null
+        )
     {%- endif -%}
 {%- endmacro %}
 
@@ -95,31 +104,23 @@
     order is another one than when their last month was written, or none: what they still have is made anew.
 -#}
 {% macro delete_features_out_of_scope() -%}
+    {%- set totals = ref('int_customers__totals') -%}
     {%- if is_incremental() -%}
         delete from {{ this }}
-        where
-            as_of_date_key > (
-                select coalesce(max({{ date_key('month_end_date') }}), 0)
-                from {{ ref('int_customers__monthly_activity') }}
-            )
-            or customer_number in (
-                select stored.customer_number
-                from {{ this }} as stored
-                left join (
-                    select
-                        customer_number,
-                        min(first_order_date) as first_order_date
-                    from {{ ref('int_customers__monthly_activity') }}
-                    group by customer_number
-                ) as first_orders on stored.customer_number = first_orders.customer_number
-                where
-                    stored.as_of_date_key = (select max(as_of_date_key) from {{ this }})
-                    and (
-                        first_orders.first_order_date is null
-                        or first_orders.first_order_date <> cast(
-                            to_date(cast(stored.as_of_date_key as varchar(8)), 'YYYYMMDD') - stored.tenure_days as date
-                        )
+        where as_of_date_key > (select coalesce({{ date_key('max(last_month_end_date)') }}, 0) from {{ totals }});
+        delete from {{ this }}
+        where customer_number in (
+            select stored.customer_number
+            from {{ this }} as stored
+            left join {{ totals }} as totals on stored.customer_number = totals.customer_number
+            where
+                stored.as_of_date_key = (select max(as_of_date_key) from {{ this }})
+                and (
+                    totals.first_order_date is null
+                    or totals.first_order_date <> cast(
+                        to_date(cast(stored.as_of_date_key as varchar(8)), 'YYYYMMDD') - stored.tenure_days as date
                     )
-            )
+                )
+        )
     {%- endif -%}
 {%- endmacro %}

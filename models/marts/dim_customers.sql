@@ -12,13 +12,13 @@ payments as (
 
 mentioned as (
     select customer_number from orders
-    union
+    union all
     select customer_number from payments
 ),
 
 -- Customers that facts mention before they arrive. Their key is the one their first version will have.
 inferred as (
-    select
+    select distinct
         {{ version_key('mentioned.customer_number', beginning_of_time()) }} as customer_key,
         mentioned.customer_number
     from mentioned

@@ -11,6 +11,10 @@ with customers as (
     where customer_number is not null
 ),
 
+totals as (
+    select * from {{ ref('int_customers__totals') }}
+),
+
 activity as (
     select * from {{ ref('int_customers__monthly_activity') }}
 ),
@@ -23,9 +27,9 @@ dates as (
 -- The data's own span: from the first to the last month with an order or a payment.
 span as (
     select
-        min(month_end_date) as first_month_end_date,
-        max(month_end_date) as last_month_end_date
-    from activity
+        min(first_month_end_date) as first_month_end_date,
+        max(last_month_end_date) as last_month_end_date
+    from totals
 ),
 
 months as (
@@ -37,26 +41,6 @@ months as (
         on
             dates.date_day >= span.first_month_end_date
             and dates.date_day <= span.last_month_end_date
-),
-
-members as (
-    select
-        customer_number,
-        max(known_since) as known_since
-    from customers
-    group by customer_number
-),
-
-totals as (
-    select
-        customer_number,
-        sum(order_count) as order_count,
-        sum(payment_count) as payment_count,
-        sum(ordered_amount) as ordered_amount,
-        sum(paid_amount) as paid_amount,
-        max(_loaded_at) as _loaded_at
-    from activity
-    group by customer_number
 ),
 
 {% if is_incremental() -%}
@@ -85,20 +69,18 @@ new_months as (
 -- What changed by its time of change; what was deleted, or moved to another customer, by the totals it leaves behind.
 members_with_changes as (
     select
-        members.customer_number,
-        greatest(members.known_since, totals._loaded_at) as _loaded_at,
+        totals.customer_number,
+        greatest(totals.known_since, totals._loaded_at) as _loaded_at,
         coalesce(
-            greatest(members.known_since, totals._loaded_at) > {{ watermark() }}
-            or stored_totals.customer_number is null
-            or stored_totals.order_count <> coalesce(totals.order_count, 0)
-            or stored_totals.payment_count <> coalesce(totals.payment_count, 0)
-            or stored_totals.ordered_amount <> coalesce(totals.ordered_amount, 0)
-            or stored_totals.paid_amount <> coalesce(totals.paid_amount, 0),
+            greatest(totals.known_since, totals._loaded_at) > {{ watermark() }}
+            or stored_totals.order_count <> totals.order_count
+            or stored_totals.payment_count <> totals.payment_count
+            or stored_totals.ordered_amount <> totals.ordered_amount
+            or stored_totals.paid_amount <> totals.paid_amount,
             true
         ) as is_changed
-    from members
-    left join totals on members.customer_number = totals.customer_number
-    left join stored_totals on members.customer_number = stored_totals.customer_number
+    from totals
+    left join stored_totals on totals.customer_number = stored_totals.customer_number
 ),
 
 members_to_build as (
@@ -113,10 +95,9 @@ members_to_build as (
 {% else -%}
 members_to_build as (
     select
-        members.customer_number,
-        greatest(members.known_since, totals._loaded_at) as _loaded_at
-    from members
-    left join totals on members.customer_number = totals.customer_number
+        customer_number,
+        greatest(known_since, _loaded_at) as _loaded_at
+    from totals
 ),
 
 {% endif -%}

@@ -25,6 +25,10 @@ dates as (
     where is_month_end
 ),
 
+totals as (
+    select * from {{ ref('int_customers__totals') }}
+),
+
 activity as (
     select * from {{ ref('int_customers__monthly_activity') }}
 ),
@@ -56,12 +60,24 @@ last_whole_day as (
     from landing_runs
 ),
 
+customers_who_ordered as (
+    select
+        customer_number,
+        order_count,
+        payment_count,
+        gross_amount,
+        paid_amount,
+        greatest(known_since, _loaded_at) as _loaded_at
+    from totals
+    where order_count > 0
+),
+
 span as (
     select
-        min(month_end_date) as first_month_end_date,
-        max(month_end_date) as last_month_end_date,
+        min(first_month_end_date) as first_month_end_date,
+        max(last_month_end_date) as last_month_end_date,
         max(last_order_date) as last_order_date
-    from activity
+    from totals
 ),
 
 -- The label is known once the 90 days after the month lie within the data and are over.
@@ -76,28 +92,6 @@ months as (
             dates.date_day >= span.first_month_end_date
             and dates.date_day <= span.last_month_end_date
     cross join last_whole_day
-),
-
-latest_versions as (
-    select
-        customer_number,
-        max(known_since) as known_since
-    from customers
-    group by customer_number
-),
-
-totals as (
-    select
-        activity.customer_number,
-        sum(activity.order_count) as order_count,
-        sum(activity.payment_count) as payment_count,
-        sum(activity.gross_amount) as gross_amount,
-        sum(activity.paid_amount) as paid_amount,
-        greatest(max(activity._loaded_at), max(latest_versions.known_since)) as _loaded_at
-    from activity
-    left join latest_versions on activity.customer_number = latest_versions.customer_number
-    group by activity.customer_number
-    having sum(activity.order_count) > 0
 ),
 
 {% if is_incremental() -%}
@@ -138,28 +132,28 @@ changed_lines as (
 ),
 
 members_with_changed_lines as (
-    select distinct orders.customer_number
+    select distinct bound_orders.customer_number
     from changed_lines
-    inner join orders on changed_lines.order_number = orders.order_number
+    inner join {{ ref('int_orders__bound') }} as bound_orders on changed_lines.order_number = bound_orders.order_number
 ),
 
 -- What changed by its time of change; what was deleted, or moved to another customer, by the totals it leaves behind.
 members_to_build as (
     select
-        totals.customer_number,
-        totals._loaded_at,
+        customers_who_ordered.customer_number,
+        customers_who_ordered._loaded_at,
         coalesce(
-            totals._loaded_at > {{ watermark() }}
+            customers_who_ordered._loaded_at > {{ watermark() }}
             or members_with_changed_lines.customer_number is not null
-            or stored_totals.order_count <> totals.order_count
-            or stored_totals.payment_count <> totals.payment_count
-            or stored_totals.gross_sales_amount <> totals.gross_amount
-            or stored_totals.paid_amount <> totals.paid_amount,
+            or stored_totals.order_count <> customers_who_ordered.order_count
+            or stored_totals.payment_count <> customers_who_ordered.payment_count
+            or stored_totals.gross_sales_amount <> customers_who_ordered.gross_amount
+            or stored_totals.paid_amount <> customers_who_ordered.paid_amount,
             true
         ) as is_changed
-    from totals
-    left join stored_totals on totals.customer_number = stored_totals.customer_number
-    left join members_with_changed_lines on totals.customer_number = members_with_changed_lines.customer_number
+    from customers_who_ordered
+    left join stored_totals on customers_who_ordered.customer_number = stored_totals.customer_number
+    left join members_with_changed_lines on customers_who_ordered.customer_number = members_with_changed_lines.customer_number
 ),
 
 members as (
@@ -172,7 +166,7 @@ members as (
     select
         customer_number,
         _loaded_at
-    from totals
+    from customers_who_ordered
 ),
 
 {% endif -%}

@@ -1,15 +1,15 @@
 -- Balances run from the first to the last month with an order or a payment, features from a customer's first order to that last
 -- month, with no month missing and none beyond. Month by month: as many customers, and the same ones by the sum of their
 -- numbers, as should be there; that none is there twice is another test's.
-with activity as (
-    select * from {{ ref('int_customers__monthly_activity') }}
+with totals as (
+    select * from {{ ref('int_customers__totals') }}
 ),
 
 span as (
     select
-        min(month_end_date) as first_month,
-        max(month_end_date) as last_month
-    from activity
+        min(first_month_end_date) as first_month,
+        max(last_month_end_date) as last_month
+    from totals
 ),
 
 months as (
@@ -35,10 +35,9 @@ customers as (
 first_orders as (
     select
         customer_number,
-        min(month_end_date) as first_month
-    from activity
+        {{ month_end('first_order_date') }} as first_month
+    from totals
     where order_count > 0
-    group by customer_number
 ),
 
 customers_by_first_month as (

@@ -10,18 +10,16 @@ customers as (
 
 both_sides as (
     select
-        customers.customer_number,
-        orders.net_sales_amount as ordered_amount,
+        customer_number,
+        case when is_cancelled then 0 else gross_sales_amount end as ordered_amount,
         0 as paid_amount
-    from {{ ref('fct_orders') }} as orders
-    inner join customers on orders.customer_key = customers.customer_key
+    from {{ ref('int_orders__bound') }}
     union all
     select
-        customers.customer_number,
+        customer_number,
         0 as ordered_amount,
-        payments.payment_amount as paid_amount
-    from {{ ref('fct_payments') }} as payments
-    inner join customers on payments.customer_key = customers.customer_key
+        payment_amount as paid_amount
+    from {{ ref('stg_classicmodels__payments') }}
     union all
     select
         customer_number,
