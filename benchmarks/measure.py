@@ -14,6 +14,7 @@ import resource
 import statistics
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -48,7 +49,7 @@ class Cost:
     other_cpu: float = 0.0
     """The same of everything else on the machine: near 0, or the measurement was disturbed."""
     memory: float = 0.0
-    """Most MiB that any one of the programs held; not below what this process holds, from which they start."""
+    """Most MiB that the programs and what they started held at one moment, looked at ten times a second."""
 
     @classmethod
     def median(cls, costs: Sequence["Cost"]) -> "Cost":
@@ -66,19 +67,26 @@ class Stopwatch:
     def __init__(self, environment: Environment):
         self.environment = environment
         self._usages: list[resource.struct_rusage] = []
+        self._pids: set[int] = set()
+        self._memory = 0.0
+        self._ended = threading.Event()
+        self._looking = threading.Thread(target=self._look, daemon=True)
 
     def __enter__(self) -> "Stopwatch":
         with on_warehouse(admin=True) as cursor:
             cursor.execute("checkpoint")  # nobody pays for what another has written
         self._log = LOG.open("wb")
         self._servers, self._machine, self._started = _server_seconds(), _machine_seconds(), time.monotonic()
+        self._looking.start()
         return self
 
     def start(self, command: Command, stdin: Stream = None, stdout: Stream = None) -> "subprocess.Popen[bytes]":
         """Start a program; what it prints goes to the log, unless ``stdout`` says otherwise."""
-        return subprocess.Popen(
+        process = subprocess.Popen(
             command, cwd=PROJECT, env=self.environment, stdin=stdin, stdout=stdout or self._log, stderr=self._log
         )
+        self._pids.add(process.pid)
+        return process
 
     def start_pipe(self, commands: Sequence[Command]) -> "list[subprocess.Popen[bytes]]":
         """Start programs of which each reads what the one before prints."""
@@ -102,12 +110,17 @@ class Stopwatch:
 
     def __exit__(self, *_: object) -> None:
         wall = time.monotonic() - self._started
+        self._ended.set()
+        self._looking.join()
         _wait_for_sessions_to_end()
         servers, machine = _server_seconds() - self._servers, _machine_seconds() - self._machine
         self._log.close()
         cpu = sum(usage.ru_utime + usage.ru_stime for usage in self._usages)
-        memory = max((usage.ru_maxrss for usage in self._usages), default=0) / 1024
-        self.cost = Cost(wall, cpu, servers, max(0.0, machine - cpu - servers), memory)
+        self.cost = Cost(wall, cpu, servers, max(0.0, machine - cpu - servers), self._memory)
+
+    def _look(self) -> None:
+        while not self._ended.wait(0.1):
+            self._memory = max(self._memory, _memory(set(self._pids)))
 
 
 def cost_of(command: Command, environment: Environment) -> Cost:
@@ -254,6 +267,22 @@ def _machine_seconds() -> float:
     return (user + nice + system + sum(interrupts)) / _TICKS
 
 
+def _memory(pids: set[int]) -> float:
+    """MiB that these processes and all they started hold; of pages that several share, each has its part."""
+    parents = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
+    while more := {pid for pid, parent in parents.items() if parent in pids} - pids:
+        pids |= more
+    kilobytes = 0
+    for pid in pids:
+        with contextlib.suppress(OSError, StopIteration):
+            lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+            kilobytes += int(next(line for line in lines if line.startswith("Pss:")).split()[1])
+    return kilobytes / 1024
+
+
 # the report
 
 
@@ -289,8 +318,7 @@ def table(rows: Mapping[str, Cost], unit: Cost | None) -> None:
             f"{name:<34}{cost.wall:>9.2f}{ratio:>8}{cost.cpu:>9.2f}{cost.server_cpu:>11.2f}{cost.other_cpu:>10.2f}"
             f"{cost.memory:>12.0f}"
         )
-    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"Servers' CPU is not in CPU. A program's memory cannot be seen below {own:.0f} MiB.")
+    print("Servers' CPU is not in CPU.")
 
 
 def goal(what: str, value: float, limit: float, unit: str = "") -> None:

@@ -8,7 +8,8 @@ The steps of a landing, one module each:
 ``names``       MySQL names -> warehouse names
 ``plan``        per table: the SELECT that formats its rows, the staged and the raw columns, the checksum of both sides
 ``drift``       what changed in the source's schema since the last landing, and whether that may land
-``stage``       dlt copies the finished files into the staging schema
+``stage``       the process that loads finished files
+``pipeline``    what it runs: dlt copies them into the staging schema
 ``warehouse``   the connection, the lock, the records of runs; checksums of what arrived; publication
 ``landing``     all of the above in order
 """

@@ -185,14 +185,18 @@ class Landing:
     # from MySQL to the staging schema
 
     def _stage(self, tables: list[Table]) -> None:
-        """Read in one thread while dlt loads, in this one, whatever files are finished."""
+        """Read in a thread while whatever files are finished are loaded."""
+        stage: S3Stage | Stage
+        if self.settings.staging:
+            stage = S3Stage(self.settings)
+        else:
+            stage = Stage(self.settings, self.folder, [self.warehouse.socket, self.source.socket])
         reader = threading.Thread(target=self._extract, args=(tables,), daemon=True)
         reader.start()
-        stage: S3Stage | Stage | None = S3Stage(self.settings) if self.settings.staging else None
         ended = False
         try:
-            if tables and not self.states:  # dlt's import takes a second or two; nothing may have changed otherwise
-                stage = stage or Stage(self.settings, self.folder)
+            if tables and not self.states:  # else it may be that nothing has changed
+                stage.prepare()
             while not ended:
                 chunks: list[Chunk] = []
                 while not ended and not (chunks and self.extracted.empty()):
@@ -204,13 +208,13 @@ class Landing:
                     else:
                         chunks.append(item)
                 if chunks:
-                    stage = stage or Stage(self.settings, self.folder)
                     self._load(stage, chunks)
         except BaseException:
             self.source.abort()  # or the reader would wait for rows that nobody needs
             raise
         finally:
             reader.join()
+            stage.close()
 
     def _load(self, stage: S3Stage | Stage, chunks: list[Chunk]) -> None:
         load_id, failed = stage.copy(chunks)

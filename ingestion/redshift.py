@@ -84,6 +84,12 @@ class S3Stage:
                 self._remove()
         return load_id, failed
 
+    def prepare(self) -> None:
+        """All that it needs is imported."""
+
+    def close(self) -> None:
+        self._s3.close()
+
     def _copy(self, connection: Any, table: Table, load_id: str) -> str:
         """COPY one table's files; returns why Redshift refused them."""
         files = f"s3://{self._staging.bucket}/{self._folder}{load_id}/{table.staged_name}/"

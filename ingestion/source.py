@@ -110,6 +110,10 @@ class Source:
     def close(self) -> None:
         self._connection.close()
 
+    @property
+    def socket(self) -> int:
+        return int(cast(Any, self._connection)._sock.fileno())
+
     def abort(self) -> None:
         """End what another thread is reading: it gets ``SourceUnavailable``."""
         self._aborted.set()

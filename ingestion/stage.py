@@ -1,47 +1,28 @@
-"""dlt copies finished CSV files into the staging schema.
-
-The tables are there before dlt comes: created from the plan, with types and names dlt need not know of. It hears of no
-setting but those given here, neither from the environment nor from files, and keeps none for the next pipeline of this
-process.
-"""
+"""dlt loads the files in a process of its own: the thread that reads MySQL has this one's interpreter to itself."""
 
 import contextlib
-import logging
-import re
-import shutil
-from collections.abc import Iterator, Sequence
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-import psycopg2
-
-from ingestion.names import quote
 from ingestion.plan import Table
 from ingestion.settings import Settings
-from ingestion.warehouse import CONNECTION, explain, is_of_the_server
 
 Chunk = tuple[Table, Path, int]
 """A table, a CSV file with a header, and the number of its rows."""
 
-_COPIED_AT_ONCE = 1 << 20
-"""Bytes; dlt takes 8 KB."""
+Answer = tuple[str, dict[str, str]]
+"""dlt's load id and, by staged name, why a table failed."""
 
-_SETTINGS: dict[str, Any] = {
-    "runtime": {
-        "dlthub_telemetry": False,
-        "log_level": "CRITICAL",
-        "intercept_signals": False,  # the landing's own handling of SIGTERM and SIGINT stays in force
-    },
-    "schema": {"naming": "direct"},
-    "load": {
-        "delete_completed_jobs": True,
-        "raise_on_failed_jobs": False,
-        "raise_on_max_retries": 1,  # a landing that failed is run again as a whole
-        "workers": 4,
-    },
-    "restore_from_destination": False,
-    "enable_runtime_trace": False,
-}
+_FORKS = sys.platform == "linux"
+"""Elsewhere a copy of a process cannot be trusted with the system's libraries."""
 
 
 class StageUnavailable(Exception):
@@ -49,142 +30,82 @@ class StageUnavailable(Exception):
 
 
 class Stage:
-    """One dlt pipeline, whose work files live and die with this landing."""
+    """The process, started while this one has no threads yet. It imports dlt when that is first needed."""
 
-    def __init__(self, settings: Settings, folder: Path):
-        import dlt  # two seconds of imports: done while MySQL already sends rows, and not at all when nothing changed
-        from dlt.common.destination.configuration import CsvFormatConfiguration
+    def __init__(self, settings: Settings, folder: Path, sockets: Sequence[int]):
+        """``sockets``: those of this process's connections, which the copy must not keep open when this one dies."""
+        context: Any = multiprocessing.get_context("fork" if _FORKS else "spawn")
+        self._pipe, theirs = context.Pipe()
+        arguments = (theirs, settings, folder, os.getpid(), tuple(sockets) if _FORKS else ())
+        self._process = context.Process(target=_serve, args=arguments, name="stage", daemon=True)
+        self._process.start()
+        theirs.close()
 
-        self._dlt = dlt
-        self._settings = settings
-        credentials: dict[str, Any] = {
-            "host": settings.warehouse["host"],
-            "port": int(settings.warehouse["port"]),
-            "username": settings.warehouse["user"],
-            "password": settings.warehouse["password"] or "none",  # dlt wants one, even where the server does not
-            "database": settings.warehouse["dbname"],
-            "query": CONNECTION | {key: value for key, value in settings.warehouse.items() if key.startswith("ssl")},
-        }
-        with self._alone():
-            self._pipeline = dlt.pipeline(
-                pipeline_name="landing",
-                pipelines_dir=str(folder / "dlt"),
-                destination=_destination()(
-                    credentials=credentials,
-                    csv_format=CsvFormatConfiguration(include_header=True),
-                    create_indexes=False,
-                ),
-                dataset_name=settings.staging_schema,
-            )
+    def prepare(self) -> None:
+        """Import dlt, which takes a second, without waiting for it."""
+        self._send([])
 
-    def copy(self, chunks: Sequence[Chunk]) -> tuple[str, dict[str, str]]:
-        """Load the files and remove them; returns dlt's load id and, by staged name, why a table failed.
+    def copy(self, chunks: Sequence[Chunk]) -> Answer:
+        """Load the files and remove them.
 
         Raises:
-            StageUnavailable: the warehouse went away, or a disk is full.
+            StageUnavailable: the warehouse went away, its disk is full, or the process was ended.
+            OSError: of the work folder.
         """
+        self._send(chunks)
         try:
-            with self._alone():
-                info = self._pipeline.run(
-                    [self._resource(table, chunks) for table in dict.fromkeys(table for table, _, _ in chunks)],
-                    write_disposition="append",
-                )
-        except Exception as error:  # dlt wraps whatever the driver raised, rows included: only its kind is told
-            raise StageUnavailable(self._explain(error)) from None
-        failed = {
-            job.job_file_info.table_name: (job.failed_message or "").strip().rpartition("Exception: ")[2]
-            for package in info.load_packages
-            for job in package.jobs["failed_jobs"]
-        }
-        for _, path, _ in chunks:
-            path.unlink()
-        shutil.rmtree(Path(self._pipeline.working_dir) / "load" / "loaded", ignore_errors=True)
-        return ",".join(info.loads_ids), failed
+            answer: Answer | Exception = self._pipe.recv()
+        except (EOFError, OSError):
+            raise self._ended() from None
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
-    @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Inside, dlt knows the settings of this module and no others."""
-        from dlt.common.configuration.container import Container
-        from dlt.common.configuration.providers import CustomLoaderDocProvider
-        from dlt.common.configuration.specs.config_providers_context import ConfigProvidersContainer
-        from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
+    def close(self) -> None:
+        self._process.kill()
+        self._process.join()
+        self._pipe.close()
 
-        context, log = Container()[PluggableRunContext], logging.getLogger("dlt")
-        outside, was_disabled = context.providers, log.disabled
-        context.providers = ConfigProvidersContainer([CustomLoaderDocProvider("landing", lambda: _SETTINGS)])
-        log.disabled = True  # its messages quote rows
+    def _send(self, chunks: Sequence[Chunk]) -> None:
         try:
-            yield
-        finally:
-            context.providers, log.disabled = outside, was_disabled
+            self._pipe.send(chunks)
+        except OSError:
+            raise self._ended() from None
 
-    def _resource(self, table: Table, chunks: Sequence[Chunk]) -> Any:
-        def files() -> Iterator[Any]:
-            for owner, path, rows in chunks:
-                if owner is table:
-                    yield self._dlt.mark.with_file_import(str(path), "csv", rows)
-
-        return self._dlt.resource(files, name=table.staged_name)
-
-    def _explain(self, error: BaseException) -> str:
-        chain = list(_causes(error))
-        for cause in chain:
-            if isinstance(cause, psycopg2.Error):
-                return explain(cause, self._settings)
-        for cause in chain:
-            if isinstance(cause, OSError) and cause.strerror:
-                return f"Work folder: {cause.strerror}. Nothing was published; run again."
-        return f"dlt could not load the staging schema ({type(chain[-1]).__name__}). Nothing was published; run again."
+    def _ended(self) -> StageUnavailable:
+        self._process.join(1)
+        return StageUnavailable(
+            f"The process that loads ended (exit code {self._process.exitcode}). Nothing was published; run again."
+        )
 
 
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """The error and what led to it, as dlt wraps them: by cause, by context, by argument."""
-    seen: list[BaseException] = []
-    while error is not None and error not in seen:
-        yield error
-        seen.append(error)
-        inner = getattr(error, "dbapi_exception", None) or getattr(error, "client_exception", None)
-        error = inner if isinstance(inner, BaseException) else error.__cause__ or error.__context__
+def _serve(pipe: Connection, settings: Settings, folder: Path, parent: int, sockets: Sequence[int]) -> None:
+    """The other process: loads what it is sent until its parent ends it, or is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal: the parent hears it too
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for socket in sockets:
+        os.close(socket)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    from ingestion.pipeline import Pipeline
 
-
-def _destination() -> Any:
-    """dlt's Postgres, except that a file the server refuses for what is in it fails its table and no other."""
-    from dlt.common.destination.exceptions import DestinationTerminalException
-    from dlt.destinations import postgres
-    from dlt.destinations.impl.postgres.postgres import PostgresClient, PostgresCsvCopyJob
-
-    class Copy(PostgresCsvCopyJob):
-        def run(self) -> None:
+    pipeline: Pipeline | None = None
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            chunks = pipe.recv()
+            answer: Answer | Exception
             try:
-                copy_file(self._job_client.sql_client, Path(self._file_path), self.load_table_name)
-            except psycopg2.Error as error:
-                if is_of_the_server(error):
-                    raise
-                raise DestinationTerminalException(_reason(error)) from None
-
-    class Client(PostgresClient):
-        def create_load_job(self, table: Any, file_path: str, load_id: str, restore: bool = False) -> Any:
-            job = super().create_load_job(table, file_path, load_id, restore)
-            return Copy(file_path) if isinstance(job, PostgresCsvCopyJob) else job
-
-    class Destination(postgres):
-        destination_type = "dlt.destinations.postgres"
-        client_class = Client
-
-    return Destination
+                pipeline = pipeline or Pipeline(settings, folder)
+                answer = pipeline.copy(chunks) if chunks else ("", {})
+            except (StageUnavailable, OSError) as error:
+                answer = error
+            except Exception as error:  # its message may quote rows
+                kind = type(error).__name__
+                answer = StageUnavailable(f"The load failed ({kind}). Nothing was published; run again.")
+            if chunks:
+                pipe.send(answer)
 
 
-def copy_file(client: Any, path: Path, table_name: str) -> None:
-    """What dlt's job does, in larger pieces: for each it waits until the thread that reads MySQL lets it go on."""
-    with path.open("rb") as file, client.begin_transaction():
-        columns = ", ".join(map(quote, file.readline().decode().strip().split(",")))
-        with client.native_connection.cursor() as cursor:
-            into = client.make_qualified_table_name(table_name)
-            cursor.copy_expert(f"copy {into} ({columns}) from stdin with (format csv)", file, _COPIED_AT_ONCE)
-
-
-def _reason(error: psycopg2.Error) -> str:
-    """Why a file was refused, without the values that the message quotes."""
-    first = re.sub(r'"[^"]*"', '"..."', error.diag.message_primary or "the load failed")
-    column = re.search(r", column ([a-z0-9_]+)", error.diag.context or "")
-    return f"the warehouse refused it: {first}" + (f" (column {column[1]})" if column else "")
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.1)
+    os._exit(1)

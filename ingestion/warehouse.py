@@ -165,6 +165,10 @@ class Warehouse:
     def close(self) -> None:
         self._connection.close()
 
+    @property
+    def socket(self) -> int:
+        return int(self._connection.fileno())
+
     def mysql_checksum(self, table: Table) -> str:
         """MySQL's expression for the checksum of a row, whose line is ``@landing_line``."""
         return "CRC32(@landing_line)" if self.version >= 180000 else MYSQL_MD5.replace("{}", "@landing_line")

@@ -87,11 +87,11 @@ class Stoppable:
         self._process.start()
         other.close()
 
-    def wait(self, seconds: float = 60) -> None:
-        """Until it stands at its point."""
+    def wait(self, seconds: float = 60) -> int:
+        """Until it stands at its point; returns which of its processes stands there."""
         assert self._end.poll(seconds), f"{self.point} was not reached in {seconds} s: {self.said()}"
         try:
-            self._end.recv()
+            return int(self._end.recv())
         except EOFError:
             raise AssertionError(f"it ended before {self.point}: {self.said()}") from None
 
@@ -143,7 +143,7 @@ def _run(
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
 
     def reached() -> None:
-        test.send("reached")
+        test.send(os.getpid())
         while not test.poll(0.1):
             time.sleep(0)
         test.recv()

@@ -1,8 +1,10 @@
 """``kill -9`` of the loader at every step, on a first landing and on a later one; SIGTERM and SIGINT at some."""
 
 import dataclasses
+import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -21,7 +23,7 @@ IN_A_TABLE = Point("ingestion.reading:_File.write", "after", 2)
 EXTRACTED = Point("ingestion.landing:Landing._extract", "after")
 DLT_EXTRACT = Point(f"{PIPELINE}.extract", "after")
 DLT_NORMALIZE = Point(f"{PIPELINE}.normalize", "after")
-COPY = Point("ingestion.stage:copy_file", "after")
+COPY = Point("ingestion.pipeline:copy_file", "after")
 DLT_LOAD = Point(f"{PIPELINE}.load", "after")
 BETWEEN_PACKAGES = Point("ingestion.stage:Stage.copy", "after")
 VERIFY = Point(f"{WAREHOUSE}.staged_totals")
@@ -97,6 +99,42 @@ def test_kill_9_in_the_middle_of_a_large_table(shop: Shop, result: Result) -> No
     assert shop.raw() == before
     shop.heals()
     result.healed = "exact"
+
+
+@pytest.mark.parametrize("point", [DLT_EXTRACT, COPY, DLT_LOAD], ids=str)
+def test_kill_9_of_the_process_that_loads(shop: Shop, result: Result, point: Point) -> None:
+    shop.land()
+    before = shop.source()
+    shop.change()
+    landing = shop.start(at=point)
+    os.kill(landing.wait(), signal.SIGKILL)
+    assert landing.end() == 3, landing.said()
+    lines = [line for line in landing.said().splitlines() if not line.startswith("read ")]
+    assert lines == ["error: The process that loads ended (exit code -9). Nothing was published; run again."]
+    assert shop.raw() == before
+    shop.heals()
+    result.healed = "exact"
+
+
+def test_the_process_that_loads_does_not_outlive_its_landing(shop: Shop, result: Result) -> None:
+    landing = shop.start(at=COPY)
+    loads = landing.wait()
+    assert _runs(loads)
+    landing.kill()
+    for _ in range(20):
+        if not _runs(loads):
+            break
+        time.sleep(0.1)
+    assert not _runs(loads)
+    shop.heals()
+    result.healed = "exact"
+
+
+def _runs(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)

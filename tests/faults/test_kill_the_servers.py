@@ -112,7 +112,7 @@ def test_the_landings_connection_to_postgres_is_cut(shop: Shop, result: Result, 
     "point",
     [
         Point("psycopg2.extensions:cursor.copy_expert"),
-        Point("ingestion.stage:copy_file"),
+        Point("ingestion.pipeline:copy_file"),
     ],
     ids=["before", "before its file"],
 )

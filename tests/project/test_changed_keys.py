@@ -11,6 +11,11 @@ TEST = "unique_orders_obt_order_line_key"
 SCHEMAS = [
     f"{PREFIX}_{name}" for name in ("staging", "intermediate", "marts", "marts_masked", "snapshots", "seeds", "quality")
 ]
+NOT_ANALYZED = """
+select oid::regclass::text from pg_class
+where relnamespace in ('keys_intermediate'::regnamespace, 'keys_marts'::regnamespace) and relkind = 'r' and relpages > 0
+    and not exists (select 1 from pg_stats where schemaname = relnamespace::regnamespace::text and tablename = relname)
+"""
 
 
 class Warehouse:
@@ -62,6 +67,7 @@ def warehouse(star: Star) -> Iterator[Warehouse]:
     one = Warehouse(star)
     assert one.dbt("build", "--exclude-resource-type", "unit_test") == "pass"
     assert one.last_test_was_whole()
+    assert one.execute(NOT_ANALYZED) == [], "the next model was planned without knowing what is in them"
     assert one.execute("select count(*) from keys_quality.changed_keys where changed_key is null") >= [(5,)]
     one.execute("update keys_marts.orders_obt set _loaded_at = _loaded_at - interval '1 day'")
     assert one.dbt("run", "--select", "orders_obt") == "pass"

@@ -12,6 +12,7 @@ SCHEMAS = [
     f"{PREFIX}_{name}" for name in ("staging", "intermediate", "marts", "marts_masked", "snapshots", "seeds", "quality")
 ]
 STATUS_TEST = "assert_orders_are_what_their_status_says"
+LOST_TEST = "assert_no_order_line_is_lost"
 ORDER, CUSTOMER, FIRST_PLACE, NEXT_PLACE = 999_001, 103, "Nantes", "Bergen"
 
 
@@ -104,3 +105,18 @@ def test_a_status_that_means_something_else_is_noticed(warehouse: Warehouse) -> 
     assert warehouse.dbt(*remedy) == ""
     count = "select count(*) from late_marts.fct_orders where is_cancelled and order_status = 'On Hold'"
     assert warehouse.execute(count) == [(4,)]
+
+
+def test_a_change_that_no_model_took_in_is_missed(warehouse: Warehouse) -> None:
+    """By the build's look at what the last landing changed: none of the models has written the order."""
+    build = ("build", "--select", LOST_TEST)
+    line = "orderNumber = 10100 and orderLineNumber = 1"
+    assert warehouse.dbt("run") == "" and warehouse.dbt(*build) == ""
+    warehouse.land(f"update orderdetails set quantityOrdered = quantityOrdered + 1 where {line}")
+    assert f"Failure in test {LOST_TEST}" in warehouse.dbt(*build)
+    ((whole,),) = warehouse.execute(
+        f"select is_whole from late_quality.test_results where test_name = '{LOST_TEST}' order by started_at desc limit 1"
+    )
+    assert not whole
+    assert warehouse.dbt("snapshot") == "" and warehouse.dbt("run") == "" and warehouse.dbt(*build) == ""
+    warehouse.land(f"update orderdetails set quantityOrdered = quantityOrdered - 1 where {line}")
