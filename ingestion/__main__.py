@@ -12,11 +12,11 @@ import threading
 from pathlib import Path
 from typing import Any, NoReturn
 
+from ingestion.connection import AnotherLanding, WarehouseUnavailable
 from ingestion.landing import Report, land
 from ingestion.settings import SettingsError, from_environment, words
 from ingestion.source import SourceUnavailable
 from ingestion.stage import StageUnavailable
-from ingestion.warehouse import AnotherLanding, WarehouseUnavailable
 
 DESCRIPTION = """\
 Land every table of MYSQL_DATABASE in the warehouse schema raw_<database>: one consistent snapshot, verified row by

@@ -15,14 +15,16 @@ from pathlib import Path
 import psycopg2
 
 from ingestion import drift
+from ingestion.connection import WarehouseUnavailable, explain
 from ingestion.drift import Verdict
 from ingestion.plan import Table, plan_table, plan_tables
 from ingestion.reading import Reading, reading_of
+from ingestion.records import Change, Run, State
 from ingestion.redshift import Redshift, S3Stage
 from ingestion.settings import Settings, SettingsError
 from ingestion.source import Source, TableUnreadable
 from ingestion.stage import Chunk, Stage
-from ingestion.warehouse import Change, Run, State, Warehouse, WarehouseUnavailable, explain
+from ingestion.warehouse import Warehouse
 
 log = logging.getLogger("ingestion")
 

@@ -15,11 +15,11 @@ from typing import Any
 
 import psycopg2
 
+from ingestion.connection import CONNECTION, explain, is_of_the_server
 from ingestion.names import quote
 from ingestion.plan import Table
 from ingestion.settings import Settings
 from ingestion.stage import Answer, Chunk, StageUnavailable
-from ingestion.warehouse import CONNECTION, explain, is_of_the_server
 
 _COPIED_AT_ONCE = 1 << 20
 """Bytes; dlt takes 8 KB."""

@@ -12,9 +12,9 @@ from zlib import crc32
 from ingestion.blocks import Blocks
 from ingestion.names import quote_mysql
 from ingestion.plan import Table
+from ingestion.records import State
 from ingestion.source import TableUnreadable, Totals, select_list
 from ingestion.stage import Chunk
-from ingestion.warehouse import State
 
 if TYPE_CHECKING:
     from ingestion.landing import Landing

@@ -16,26 +16,15 @@ import psycopg2
 import psycopg2.errorcodes
 
 from ingestion.blocks import Blocks
+from ingestion.connection import AnotherLanding, WarehouseUnavailable, connect, explain, is_of_the_server, where
 from ingestion.drift import KnownColumn, Verdict
 from ingestion.names import quote
 from ingestion.plan import EXCEPTIONS, Column, Table
+from ingestion.records import RECORDS, Change, Run, State
 from ingestion.settings import Settings
 from ingestion.stage import Chunk, StageUnavailable
 from ingestion.suppression import Suppressions
-from ingestion.warehouse import (
-    MYSQL_MD5,
-    RECORDS,
-    AnotherLanding,
-    Change,
-    Run,
-    State,
-    Warehouse,
-    WarehouseUnavailable,
-    connect,
-    explain,
-    is_of_the_server,
-    where,
-)
+from ingestion.warehouse import MYSQL_MD5, Warehouse
 
 ROW_MD5 = "_row_md5"
 _MOST_DIGESTS = 1_900

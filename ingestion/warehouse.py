@@ -1,173 +1,25 @@
-"""The warehouse: one connection, one landing at a time; what arrived is checked, then published in one transaction."""
+"""Staged and raw tables: what arrived is checked, then published in one transaction."""
 
 import dataclasses
 import datetime
-import hashlib
-import re
-import time
-from collections.abc import Iterable, Sequence
 from typing import Any
 
 import psycopg2
-from psycopg2.extras import execute_values
 
 from ingestion.blocks import Blocks
-from ingestion.drift import KnownColumn, Verdict
+from ingestion.connection import literal
+from ingestion.drift import Verdict
 from ingestion.names import quote
 from ingestion.plan import EXCEPTIONS, Table
-from ingestion.settings import Settings
+from ingestion.records import Change, Records, Run
 from ingestion.source import Totals
-from ingestion.suppression import Rule, Suppressions
-
-RECORDS = """
-create table if not exists {raw}._landing_runs (
-    run_id text not null primary key,
-    started_at timestamptz not null,
-    finished_at timestamptz not null,
-    loaded_at timestamptz not null,
-    source_database text not null
-);
-create table if not exists {raw}._landing_tables (
-    run_id text not null,
-    table_name text not null,
-    source_table text not null,
-    row_count bigint not null,
-    checksum numeric,
-    inserted bigint not null,
-    updated bigint not null,
-    deleted bigint not null,
-    cast_exceptions bigint not null,
-    dlt_load_id text,
-    loaded_at timestamptz not null
-);
-create table if not exists {raw}._landing_deletions (
-    table_name text not null,
-    row_key text not null,
-    deleted_at timestamptz not null,
-    run_id text not null
-);
-create table if not exists {raw}._landing_exceptions (
-    table_name text not null,
-    column_name text not null,
-    row_key text not null,
-    original_text text not null,
-    encoding text not null,
-    reason text not null,
-    loaded_at timestamptz not null
-);
-create table if not exists {raw}._landing_columns (
-    table_name text not null,
-    source_table text not null,
-    column_name text not null,
-    source_column text not null,
-    source_type text not null,
-    raw_type text not null,
-    key_position integer not null
-);
-create table if not exists {raw}._landing_state (
-    table_name text not null primary key,
-    row_count bigint not null,
-    digests text[] not null,
-    compared_at timestamptz not null
-);
-comment on table {raw}._landing_runs is
-    'One row per published landing. loaded_at is its clock: the _loaded_at of the rows it changed.';
-comment on table {raw}._landing_tables is
-    'One row per landing and table: what MySQL counted, what was inserted, updated and deleted.';
-comment on table {raw}._landing_deletions is 'One row per raw row that was deleted, with its key as a JSON object.';
-comment on table {raw}._landing_exceptions is
-    'One row per value that is NULL in the raw table because its type cannot hold the original.';
-comment on table {raw}._landing_columns is 'One row per raw column, with the MySQL column it comes from.';
-comment on table {raw}._landing_state is 'One row per raw table: the digests that tell whether the source changed.';
-"""
-
-
-CONNECTION: dict[str, Any] = {
-    "connect_timeout": 10,
-    "keepalives_idle": 30,
-    "keepalives_interval": 10,
-    "keepalives_count": 6,
-}
-"""libpq parameters: a server that is gone is noticed after a minute and a half, also while nothing is sent."""
-
 
 MYSQL_MD5 = "CAST(CONV(LEFT(MD5({}), 8), 16, 10) AS UNSIGNED)"
 """MySQL's expression for 32 bits of a hash of ``{}``, where the warehouse has not MySQL's CRC32."""
 
 
-class WarehouseUnavailable(Exception):
-    """The warehouse cannot be reached, refuses the login, or went away. What was published stays as it is."""
-
-
-class AnotherLanding(Exception):
-    """Another landing into the same schema is running."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Run:
-    """One landing, as its records name it."""
-
-    id: str
-    started_at: datetime.datetime
-    loaded_at: datetime.datetime
-    """Its clock: the ``_loaded_at`` of the rows that it changes."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Change:
-    """What publication did to one raw table."""
-
-    inserted: int
-    updated: int
-    deleted: int
-    note: str = ""
-
-
-@dataclasses.dataclass(frozen=True)
-class State:
-    """What is known of a raw table since it was last compared with the source as a whole."""
-
-    row_count: int
-    digests: list[str]
-    compared_at: datetime.datetime
-
-
-class Warehouse:
-    """Used by one landing; holds the lock of the raw schema until it is closed."""
-
-    def __init__(self, settings: Settings):
-        """Connect and take the lock.
-
-        Raises:
-            WarehouseUnavailable: says which server and user, and why.
-            AnotherLanding: one is running and did not end within ``lock_wait`` seconds.
-        """
-        self._settings = settings
-        self.raw, self.staging = quote(settings.raw_schema), quote(settings.staging_schema)
-        self.erasure = quote(settings.erasure_schema)
-        self._connection = connect(settings)
-        self._cursor = self._connection.cursor()
-        self._set_up_session()
-        self._take_lock()
-
-    def _set_up_session(self) -> None:
-        if self._value("show server_encoding") != "UTF8":
-            database = self._settings.warehouse["dbname"]
-            raise WarehouseUnavailable(f"{where(self._settings)}: database {database} is not encoded in UTF8.")
-        self.version = self._connection.server_version
-        if self.version >= 140000:  # a landing that was killed must not hold the lock until its statement ends
-            self._execute("set client_connection_check_interval = '1s'")
-            self._execute("set idle_session_timeout = 0")  # it waits while the rows are read
-        self._execute("set work_mem = '128MB'")
-        self._execute("set parallel_tuple_cost = 0")  # of the pairs compared, few are handed on
-        self._execute("set lock_timeout = %s", (f"{max(1, self._settings.lock_wait)}s",))
-
-    def close(self) -> None:
-        self._connection.close()
-
-    @property
-    def socket(self) -> int:
-        return int(self._connection.fileno())
+class Warehouse(Records):
+    """PostgreSQL; what Redshift does otherwise is in ``redshift``."""
 
     def mysql_checksum(self, table: Table) -> str:
         """MySQL's expression for the checksum of a row, whose line is ``@landing_line``."""
@@ -185,16 +37,6 @@ class Warehouse:
     def _line(self, table: Table) -> str:
         return table.read_back()
 
-    def check(self) -> None:
-        """Whether what waits while rows are read is still there; PostgreSQL is told never to end it."""
-
-    def prepare(self) -> None:
-        """Make the schemas and records; throw away what an earlier landing left in the staging schema."""
-        self._execute(f"create schema if not exists {self.raw}")
-        self._execute(RECORDS.replace("{raw}", self.raw))
-        self._execute(f"drop schema if exists {self.staging} cascade")
-        self._execute(f"create schema {self.staging}")
-
     def drop_staging(self) -> None:
         self._execute(f"drop schema if exists {self.staging} cascade")
 
@@ -202,60 +44,6 @@ class Warehouse:
         """Names in the raw schema that are taken."""
         taken = self._rows("select relname from pg_class where relnamespace = %s::regnamespace", (self.raw,))
         return {name for (name,) in taken}
-
-    def known_columns(self) -> dict[str, list[KnownColumn]]:
-        """By warehouse table: its columns as of the last landing that published it, and their types as they are now."""
-        known: dict[str, list[KnownColumn]] = {}
-        for table, *column in self._rows(
-            "select c.table_name, c.source_table, c.source_column, c.source_type, c.column_name,"
-            f" format_type(a.atttypid, a.atttypmod), c.key_position from {self.raw}._landing_columns c"
-            " join pg_class t on t.relnamespace = %s::regnamespace and t.relname = c.table_name and t.relkind = 'r'"
-            " join pg_attribute a on a.attrelid = t.oid and a.attname = c.column_name and not a.attisdropped"
-            " order by 1",
-            (self.raw,),
-        ):
-            known.setdefault(table, []).append(KnownColumn(*column))
-        return known
-
-    def states(self) -> dict[str, State]:
-        return {
-            table: State(*rest)
-            for table, *rest in self._rows(
-                f"select table_name, row_count, digests, compared_at from {self.raw}._landing_state"
-            )
-        }
-
-    def suppressions(self) -> Suppressions:
-        """Who was erased.
-
-        Raises:
-            SettingsError: somebody was, and ``ERASURE_KEY`` is missing or another.
-        """
-        if self._value("select to_regclass(%s) is null", (f"{self.erasure}.suppressions",)):
-            return Suppressions()
-        people = self._rows(f"select subject_hash, key_check from {self.erasure}.suppressions")
-        Suppressions.check(self._settings.erasure_key, {check for _, check in people})
-        rules = self._rows(
-            f"select table_name, subject, subject_column, array_agg(column_name) from {self.erasure}.erased_columns"
-            " group by table_name, subject, subject_column"
-        )
-        return Suppressions(
-            (hashed for hashed, _ in people),
-            {table: Rule(subject, column, frozenset(columns)) for table, subject, column, columns in rules},
-            self._settings.erasure_key,
-        )
-
-    def other_source(self) -> str | None:
-        """Another MySQL database, of nearly the same name, whose tables the raw schema holds."""
-        name: str | None = self._value(
-            f"select max(source_database) from {self.raw}._landing_runs where source_database <> %s",
-            (self._settings.database,),
-        )
-        return name
-
-    def last_loaded_at(self) -> datetime.datetime | None:
-        moment: datetime.datetime | None = self._value(f"select max(loaded_at) from {self.raw}._landing_runs")
-        return moment
 
     def row_count(self, table: Table) -> int:
         return int(self._value(f"select count(*) from {self.raw}.{quote(table.name)}"))
@@ -288,23 +76,6 @@ class Warehouse:
             return 0
         return int(self._value(f"select count({quote(EXCEPTIONS)}) from {self._staged(table)}"))
 
-    def begin(self) -> None:
-        self._execute("begin isolation level read committed")
-
-    def rollback(self) -> None:
-        self._execute("rollback")
-
-    def commit(self) -> None:
-        try:
-            self._execute("commit")
-        except WarehouseUnavailable as error:
-            if self._connection.closed:  # the answer was lost, not necessarily the commit
-                raise WarehouseUnavailable(
-                    f"{where(self._settings)}: the connection was lost while the landing was committed: it is published"
-                    " as a whole or not at all. Run again."
-                ) from None
-            raise error
-
     def publish(self, table: Table, verdict: Verdict, run: Run, partial: bool | Blocks, rows: int) -> Change:
         """Make the raw table equal to the staged one, touching only rows that differ.
 
@@ -324,53 +95,6 @@ class Warehouse:
         self._write_exceptions(table, run, partial)
         change = self._apply_changes(table, run, partial)
         return dataclasses.replace(change, note=f"dropped, dbt build makes them again: {remade}") if remade else change
-
-    def exceptions(self, table: Table) -> int:
-        """How many values of the raw table are NULL because they could not be held."""
-        return int(
-            self._value(f"select count(*) from {self.raw}._landing_exceptions where table_name = %s", (table.name,))
-        )
-
-    def record_table(
-        self, run: Run, table: Table, change: Change, totals: Totals, exceptions: int, load_id: str
-    ) -> None:
-        self._execute(
-            f"insert into {self.raw}._landing_tables values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
-            (run.id, table.name, table.source.name, totals.rows, totals.checksum, change.inserted, change.updated)
-            + (change.deleted, exceptions, load_id or None, run.loaded_at),
-        )
-
-    def record_columns(self, table: Table) -> None:
-        self._execute(f"delete from {self.raw}._landing_columns where table_name = %s", (table.name,))
-        key = {column.name: number for number, column in enumerate(table.key, 1)}
-        execute_values(
-            self._cursor,
-            f"insert into {self.raw}._landing_columns values %s",
-            [
-                (table.name, table.source.name, column.name, column.source.name, column.source.column_type)
-                + (column.policy.raw_type, key.get(column.name, 0))
-                for column in table.columns
-            ],
-        )
-
-    def record_state(self, table: Table, state: State) -> None:
-        self._execute(f"delete from {self.raw}._landing_state where table_name = %s", (table.name,))
-        self._execute(
-            f"insert into {self.raw}._landing_state values (%s, %s, %s, %s)",
-            (table.name, state.row_count, state.digests, state.compared_at),
-        )
-
-    def record_run(self, run: Run) -> None:
-        self._execute(
-            f"insert into {self.raw}._landing_runs values (%s, %s, %s, %s, %s)",
-            (run.id, run.started_at, datetime.datetime.now(datetime.timezone.utc), run.loaded_at)
-            + (self._settings.database,),
-        )
-
-    def forget(self, table_name: str) -> None:
-        """Stop following a table that the source no longer has; its raw rows stay."""
-        for record in ("_landing_columns", "_landing_state"):
-            self._execute(f"delete from {self.raw}.{record} where table_name = %s", (table_name,))
 
     def analyze(self, table: Table) -> None:
         self._execute(f"analyze {self._raw(table)}")
@@ -623,111 +347,6 @@ class Warehouse:
     def _staged(self, table: Table) -> str:
         return f"{self.staging}.{quote(table.staged_name)}"
 
-    def _take_lock(self) -> None:
-        number = int.from_bytes(hashlib.sha256(self._settings.raw_schema.encode()).digest()[:8], "big", signed=True)
-        until = time.monotonic() + self._settings.lock_wait
-        while not self._value("select pg_try_advisory_lock(%s)", (number,)):
-            if time.monotonic() > until:
-                raise AnotherLanding(
-                    f"Another landing into {self._settings.raw_schema} is running. Nothing was done; run again when"
-                    " it ended."
-                )
-            time.sleep(0.2)
-
-    def _execute(self, sql: str, values: Iterable[Any] | None = None) -> int:
-        try:
-            self._cursor.execute(sql, tuple(values) if values is not None else None)
-        except psycopg2.Error as error:
-            if self._is_of_the_server(error):
-                raise WarehouseUnavailable(explain(error, self._settings)) from None
-            raise
-        return int(self._cursor.rowcount)
-
-    def _is_of_the_server(self, error: psycopg2.Error) -> bool:
-        return is_of_the_server(error)
-
     def why(self, table: Table, error: psycopg2.Error) -> str:
         """Why a statement about a table was refused, without a value of a row; asked for after the transaction."""
         return f"SQLSTATE {error.pgcode}"
-
-    def _rows(self, sql: str, values: Iterable[Any] | None = None) -> list[tuple[Any, ...]]:
-        self._execute(sql, values)
-        return list(self._cursor.fetchall())
-
-    def _value(self, sql: str, values: Sequence[Any] | None = None) -> Any:
-        return self._rows(sql, values)[0][0]
-
-
-def where(settings: Settings) -> str:
-    """The server's kind and address."""
-    kind = "Redshift" if settings.staging else "Postgres"
-    return f"{kind} at {settings.warehouse['host']}:{settings.warehouse['port']}"
-
-
-def connect(settings: Settings) -> Any:
-    """A connection that commits at once.
-
-    Raises:
-        WarehouseUnavailable: says which server and user, and why.
-    """
-    session = (  # what a database's or role's own settings would otherwise change
-        "-c timezone=UTC -c datestyle=ISO,YMD -c client_encoding=UTF8 -c extra_float_digits=1 -c bytea_output=hex"
-        " -c standard_conforming_strings=on -c quote_all_identifiers=off"
-    )
-    try:
-        connection = psycopg2.connect(
-            **(settings.warehouse | CONNECTION),
-            application_name="landing",
-            options=None if settings.staging else session,
-        )
-    except psycopg2.Error as error:
-        raise WarehouseUnavailable(explain(error, settings)) from None
-    connection.autocommit = True
-    return connection
-
-
-def literal(text: str) -> str:
-    return "'" + text.replace("'", "''").replace("%", "%%") + "'"
-
-
-def is_of_the_server(error: psycopg2.Error) -> bool:
-    """Whether the server, its disk, a lock or an administrator stopped a statement, rather than what is in it."""
-    if "memory alloc" in str(error):  # a value of more than a gigabyte
-        return False
-    return not error.pgcode or error.pgcode[:2] in ("08", "25", "40", "53", "55", "57", "58", "XX")
-
-
-def explain(error: psycopg2.Error, settings: Settings) -> str:
-    """libpq's error in words without any value of a row, and what to do about it."""
-    message = str(error)
-    user, database, pg = settings.warehouse["user"], settings.warehouse["dbname"], settings.variables
-    if "password authentication failed" in message or "no password supplied" in message:
-        reason = (
-            f"the login of user '{user}' is refused. Check {pg}USER and {pg}PASSWORD (or INGEST_USER, INGEST_PASSWORD)."
-        )
-    elif not error.pgcode and "does not exist" in message:
-        reason = f"there is no database '{database}' or user '{user}'. Check {pg}DATABASE and {pg}USER."
-    elif not error.pgcode and re.search("certificate|sslmode|support SSL", message):
-        reason = (
-            f"no verified TLS connection. Check {pg}SSLMODE, {pg}SSLROOTCERT and the host name. No password was sent."
-        )
-    elif error.pgcode == "53100" or "File too large" in message or "No space left" in message:
-        reason = "its disk is full. Nothing was published; free space and run again."
-    elif error.pgcode == "55P03":
-        reason = (
-            f"another session holds a lock on a table of {settings.raw_schema} and did not let go within"
-            f" {settings.lock_wait} s (INGEST_LOCK_WAIT_SECONDS). Nothing was published; run again when it ended."
-        )
-    elif error.pgcode == "42501":
-        reason = (
-            f"user '{user}' lacks a right there: it must be able to create schemas in {database} and own what is in"
-            f" {settings.raw_schema}. Nothing was published."
-        )
-    elif error.pgcode and error.pgcode[:3] != "57P":
-        reason = f"it stopped a statement (SQLSTATE {error.pgcode}). Nothing was published; run again."
-    else:
-        reason = (
-            f"it cannot be reached or went away. Check {pg}HOST and {pg}PORT, and that the server is up. Nothing was"
-            " published; run again."
-        )
-    return f"{where(settings)}: {reason}"

@@ -15,12 +15,13 @@ import boto3
 import pytest
 from botocore.client import BaseClient
 
+from ingestion.connection import AnotherLanding, WarehouseUnavailable
 from ingestion.landing import Report, TableReport, land
 from ingestion.redshift import Redshift as RedshiftWarehouse
 from ingestion.redshift import S3Stage
 from ingestion.settings import from_environment
 from ingestion.stage import StageUnavailable
-from ingestion.warehouse import AnotherLanding, Warehouse, WarehouseUnavailable
+from ingestion.warehouse import Warehouse
 from tests.conftest import PROJECT, Lane
 from tests.redshift import copy
 from tests.redshift.conftest import BUCKET, READER, Redshift
