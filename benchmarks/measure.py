@@ -253,12 +253,19 @@ def _server_seconds() -> float:
         for server, file in ((mysql.NAME, "server.pid"), (postgres.NAME, "postmaster.pid"))
     }
     ticks = 0
+    for pid, status in _processes().items():
+        if pid in first or int(status[1]) in first:
+            ticks += sum(map(int, status[11:15] if pid in first else status[11:13]))
+    return ticks / _TICKS
+
+
+def _processes() -> dict[int, list[str]]:
+    """Of all processes, what /proc says of each after its name: state, parent, ..."""
+    found = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
-            pid, rest = int(stat.parent.name), stat.read_text().rpartition(")")[2].split()
-            if pid in first or int(rest[1]) in first:
-                ticks += sum(map(int, rest[11:15] if pid in first else rest[11:13]))
-    return ticks / _TICKS
+            found[int(stat.parent.name)] = stat.read_text().rpartition(")")[2].split()
+    return found
 
 
 def _machine_seconds() -> float:
@@ -269,10 +276,7 @@ def _machine_seconds() -> float:
 
 def _memory(pids: set[int]) -> float:
     """MiB that these processes and all they started hold; of pages that several share, each has its part."""
-    parents = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
+    parents = {pid: int(status[1]) for pid, status in _processes().items()}
     while more := {pid for pid, parent in parents.items() if parent in pids} - pids:
         pids |= more
     kilobytes = 0

@@ -192,13 +192,13 @@ class Landing:
         if self.settings.staging:
             stage = S3Stage(self.settings)
         else:
-            stage = Stage(self.settings, self.folder, [self.warehouse.socket, self.source.socket])
+            sockets = [self.warehouse.socket, self.source.socket]
+            first = bool(tables) and not self.states  # else it may be that nothing has changed
+            stage = Stage(self.settings, self.folder, sockets, at_once=first)
         reader = threading.Thread(target=self._extract, args=(tables,), daemon=True)
         reader.start()
         ended = False
         try:
-            if tables and not self.states:  # else it may be that nothing has changed
-                stage.prepare()
             while not ended:
                 chunks: list[Chunk] = []
                 while not ended and not (chunks and self.extracted.empty()):

@@ -1,11 +1,9 @@
 """dlt copies finished CSV files into the staging schema: what the process of ``ingestion.stage`` runs.
 
 The tables are there before dlt comes: created from the plan, with types and names dlt need not know of. It hears of no
-setting but those given here, neither from the environment nor from files, and keeps none for the next pipeline of this
-process.
+setting but those given here, neither from the environment nor from files.
 """
 
-import contextlib
 import logging
 import re
 import shutil
@@ -19,7 +17,7 @@ from ingestion.connection import CONNECTION, explain, is_of_the_server
 from ingestion.names import quote
 from ingestion.plan import Table
 from ingestion.settings import Settings
-from ingestion.stage import Answer, Chunk, StageUnavailable
+from ingestion.stage import Answer, Chunk
 
 _COPIED_AT_ONCE = 1 << 20
 """Bytes; dlt takes 8 KB."""
@@ -28,7 +26,7 @@ _SETTINGS: dict[str, Any] = {
     "runtime": {
         "dlthub_telemetry": False,
         "log_level": "CRITICAL",
-        "intercept_signals": False,  # the landing's own handling of SIGTERM and SIGINT stays in force
+        "intercept_signals": False,  # what ``ingestion.stage`` does with SIGTERM and SIGINT stays in force
     },
     "schema": {"naming": "direct"},
     "load": {
@@ -50,7 +48,7 @@ class Pipeline:
         from dlt.common.destination.configuration import CsvFormatConfiguration
 
         self._dlt = dlt
-        self._settings = settings
+        _leave_alone_with(_SETTINGS)
         credentials: dict[str, Any] = {
             "host": settings.warehouse["host"],
             "port": int(settings.warehouse["port"]),
@@ -59,32 +57,23 @@ class Pipeline:
             "database": settings.warehouse["dbname"],
             "query": CONNECTION | {key: value for key, value in settings.warehouse.items() if key.startswith("ssl")},
         }
-        with self._alone():
-            self._pipeline = dlt.pipeline(
-                pipeline_name="landing",
-                pipelines_dir=str(folder / "dlt"),
-                destination=_destination()(
-                    credentials=credentials,
-                    csv_format=CsvFormatConfiguration(include_header=True),
-                    create_indexes=False,
-                ),
-                dataset_name=settings.staging_schema,
-            )
+        self._pipeline = dlt.pipeline(
+            pipeline_name="landing",
+            pipelines_dir=str(folder / "dlt"),
+            destination=_destination()(
+                credentials=credentials,
+                csv_format=CsvFormatConfiguration(include_header=True),
+                create_indexes=False,
+            ),
+            dataset_name=settings.staging_schema,
+        )
 
     def copy(self, chunks: Sequence[Chunk]) -> Answer:
-        """Load the files and remove them.
-
-        Raises:
-            StageUnavailable: the warehouse went away, or a disk is full.
-        """
-        try:
-            with self._alone():
-                info = self._pipeline.run(
-                    [self._resource(table, chunks) for table in dict.fromkeys(table for table, _, _ in chunks)],
-                    write_disposition="append",
-                )
-        except Exception as error:  # dlt wraps whatever the driver raised, rows included: only its kind is told
-            raise StageUnavailable(self._explain(error)) from None
+        """Load the files and remove them. What dlt raises wraps whatever the driver did, rows included."""
+        info = self._pipeline.run(
+            [self._resource(table, chunks) for table in dict.fromkeys(table for table, _, _ in chunks)],
+            write_disposition="append",
+        )
         failed = {
             job.job_file_info.table_name: (job.failed_message or "").strip().rpartition("Exception: ")[2]
             for package in info.load_packages
@@ -95,23 +84,6 @@ class Pipeline:
         shutil.rmtree(Path(self._pipeline.working_dir) / "load" / "loaded", ignore_errors=True)
         return ",".join(info.loads_ids), failed
 
-    @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Inside, dlt knows the settings of this module and no others."""
-        from dlt.common.configuration.container import Container
-        from dlt.common.configuration.providers import CustomLoaderDocProvider
-        from dlt.common.configuration.specs.config_providers_context import ConfigProvidersContainer
-        from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
-
-        context, log = Container()[PluggableRunContext], logging.getLogger("dlt")
-        outside, was_disabled = context.providers, log.disabled
-        context.providers = ConfigProvidersContainer([CustomLoaderDocProvider("landing", lambda: _SETTINGS)])
-        log.disabled = True  # its messages quote rows
-        try:
-            yield
-        finally:
-            context.providers, log.disabled = outside, was_disabled
-
     def _resource(self, table: Table, chunks: Sequence[Chunk]) -> Any:
         def files() -> Iterator[Any]:
             for owner, path, rows in chunks:
@@ -120,15 +92,29 @@ class Pipeline:
 
         return self._dlt.resource(files, name=table.staged_name)
 
-    def _explain(self, error: BaseException) -> str:
-        chain = list(_causes(error))
-        for cause in chain:
-            if isinstance(cause, psycopg2.Error):
-                return explain(cause, self._settings)
-        for cause in chain:
-            if isinstance(cause, OSError) and cause.strerror:
-                return f"Work folder: {cause.strerror}. Nothing was published; run again."
-        return f"dlt could not load the staging schema ({type(chain[-1]).__name__}). Nothing was published; run again."
+
+def reason(error: Exception, settings: Settings) -> str:
+    """Why nothing could be loaded, without a value of a row."""
+    chain = list(_causes(error))
+    for cause in chain:
+        if isinstance(cause, psycopg2.Error):
+            return explain(cause, settings)
+    for cause in chain:
+        if isinstance(cause, OSError) and cause.strerror:
+            return f"Work folder: {cause.strerror}. Nothing was published; run again."
+    return f"dlt could not load the staging schema ({type(chain[-1]).__name__}). Nothing was published; run again."
+
+
+def _leave_alone_with(settings: dict[str, Any]) -> None:
+    """From here on dlt knows these settings and no others, and says nothing: its messages quote rows."""
+    from dlt.common.configuration.container import Container
+    from dlt.common.configuration.providers import CustomLoaderDocProvider
+    from dlt.common.configuration.specs.config_providers_context import ConfigProvidersContainer
+    from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
+
+    providers = ConfigProvidersContainer([CustomLoaderDocProvider("landing", lambda: settings)])
+    Container()[PluggableRunContext].providers = providers
+    logging.getLogger("dlt").disabled = True
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -154,7 +140,7 @@ def _destination() -> Any:
             except psycopg2.Error as error:
                 if is_of_the_server(error):
                     raise
-                raise DestinationTerminalException(_reason(error)) from None
+                raise DestinationTerminalException(_refusal(error)) from None
 
     class Client(PostgresClient):
         def create_load_job(self, table: Any, file_path: str, load_id: str, restore: bool = False) -> Any:
@@ -169,7 +155,7 @@ def _destination() -> Any:
 
 
 def copy_file(client: Any, path: Path, table_name: str) -> None:
-    """What dlt's job does, in larger pieces: for each it waits until the thread that reads MySQL lets it go on."""
+    """What dlt's job does, in larger pieces: for each the threads that load wait for one another."""
     with path.open("rb") as file, client.begin_transaction():
         columns = ", ".join(map(quote, file.readline().decode().strip().split(",")))
         with client.native_connection.cursor() as cursor:
@@ -177,7 +163,7 @@ def copy_file(client: Any, path: Path, table_name: str) -> None:
             cursor.copy_expert(f"copy {into} ({columns}) from stdin with (format csv)", file, _COPIED_AT_ONCE)
 
 
-def _reason(error: psycopg2.Error) -> str:
+def _refusal(error: psycopg2.Error) -> str:
     """Why a file was refused, without the values that the message quotes."""
     first = re.sub(r'"[^"]*"', '"..."', error.diag.message_primary or "the load failed")
     column = re.search(r", column ([a-z0-9_]+)", error.diag.context or "")

@@ -22,7 +22,7 @@ from ingestion.names import quote
 from ingestion.plan import EXCEPTIONS, Column, Table
 from ingestion.records import RECORDS, Change, Run, State
 from ingestion.settings import Settings
-from ingestion.stage import Chunk, StageUnavailable
+from ingestion.stage import Answer, Chunk, StageUnavailable
 from ingestion.suppression import Suppressions
 from ingestion.warehouse import MYSQL_MD5, Warehouse
 
@@ -53,8 +53,8 @@ class S3Stage:
         with self._errors():
             self._remove()
 
-    def copy(self, chunks: Sequence[Chunk]) -> tuple[str, dict[str, str]]:
-        """Load the files and remove them; returns an id of the load and, by staged name, why a table failed.
+    def copy(self, chunks: Sequence[Chunk]) -> Answer:
+        """Load the files and remove them.
 
         Raises:
             StageUnavailable: the bucket, or Redshift, cannot be used.
@@ -72,9 +72,6 @@ class S3Stage:
             finally:
                 self._remove()
         return load_id, failed
-
-    def prepare(self) -> None:
-        """All that it needs is imported."""
 
     def close(self) -> None:
         self._s3.close()

@@ -19,7 +19,7 @@ Chunk = tuple[Table, Path, int]
 """A table, a CSV file with a header, and the number of its rows."""
 
 Answer = tuple[str, dict[str, str]]
-"""dlt's load id and, by staged name, why a table failed."""
+"""The load's id and, by staged name, why a table failed."""
 
 _FORKS = sys.platform == "linux"
 """Elsewhere a copy of a process cannot be trusted with the system's libraries."""
@@ -30,34 +30,35 @@ class StageUnavailable(Exception):
 
 
 class Stage:
-    """The process, started while this one has no threads yet. It imports dlt when that is first needed."""
+    """The process, started while this one has no threads yet; dlt is imported there, which takes a second."""
 
-    def __init__(self, settings: Settings, folder: Path, sockets: Sequence[int]):
-        """``sockets``: those of this process's connections, which the copy must not keep open when this one dies."""
+    def __init__(self, settings: Settings, folder: Path, sockets: Sequence[int], *, at_once: bool):
+        """``at_once``: import dlt now, not when there is a file to load.
+
+        ``sockets`` are those of this process's connections, which a copy must not keep open when this one dies.
+        """
         context: Any = multiprocessing.get_context("fork" if _FORKS else "spawn")
         self._pipe, theirs = context.Pipe()
-        arguments = (theirs, settings, folder, os.getpid(), tuple(sockets) if _FORKS else ())
+        arguments = (theirs, settings, folder, os.getpid(), tuple(sockets) if _FORKS else (), at_once)
         self._process = context.Process(target=_serve, args=arguments, name="stage", daemon=True)
         self._process.start()
         theirs.close()
-
-    def prepare(self) -> None:
-        """Import dlt, which takes a second, without waiting for it."""
-        self._send([])
 
     def copy(self, chunks: Sequence[Chunk]) -> Answer:
         """Load the files and remove them.
 
         Raises:
-            StageUnavailable: the warehouse went away, its disk is full, or the process was ended.
-            OSError: of the work folder.
+            StageUnavailable: the warehouse went away, a disk is full, or the process was ended.
         """
-        self._send(chunks)
         try:
-            answer: Answer | Exception = self._pipe.recv()
+            self._pipe.send(chunks)
+            answer: Answer | StageUnavailable = self._pipe.recv()
         except (EOFError, OSError):
-            raise self._ended() from None
-        if isinstance(answer, Exception):
+            self._process.join(1)
+            raise StageUnavailable(
+                f"The process that loads ended (exit code {self._process.exitcode}). Nothing was published; run again."
+            ) from None
+        if isinstance(answer, StageUnavailable):
             raise answer
         return answer
 
@@ -66,43 +67,32 @@ class Stage:
         self._process.join()
         self._pipe.close()
 
-    def _send(self, chunks: Sequence[Chunk]) -> None:
-        try:
-            self._pipe.send(chunks)
-        except OSError:
-            raise self._ended() from None
 
-    def _ended(self) -> StageUnavailable:
-        self._process.join(1)
-        return StageUnavailable(
-            f"The process that loads ended (exit code {self._process.exitcode}). Nothing was published; run again."
-        )
-
-
-def _serve(pipe: Connection, settings: Settings, folder: Path, parent: int, sockets: Sequence[int]) -> None:
+def _serve(
+    pipe: Connection, settings: Settings, folder: Path, parent: int, sockets: Sequence[int], at_once: bool
+) -> None:
     """The other process: loads what it is sent until its parent ends it, or is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal: the parent hears it too
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     for socket in sockets:
         os.close(socket)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    from ingestion.pipeline import Pipeline
+    from ingestion.pipeline import Pipeline, reason
 
     pipeline: Pipeline | None = None
-    with contextlib.suppress(EOFError, OSError):
+    if at_once:
+        with contextlib.suppress(Exception):  # it is tried again, and told, when there is something to load
+            pipeline = Pipeline(settings, folder)
+    with contextlib.suppress(EOFError, OSError):  # of the pipe: the parent is gone
         while True:
             chunks = pipe.recv()
-            answer: Answer | Exception
+            answer: Answer | StageUnavailable
             try:
                 pipeline = pipeline or Pipeline(settings, folder)
-                answer = pipeline.copy(chunks) if chunks else ("", {})
-            except (StageUnavailable, OSError) as error:
-                answer = error
-            except Exception as error:  # its message may quote rows
-                kind = type(error).__name__
-                answer = StageUnavailable(f"The load failed ({kind}). Nothing was published; run again.")
-            if chunks:
-                pipe.send(answer)
+                answer = pipeline.copy(chunks)
+            except Exception as error:
+                answer = StageUnavailable(reason(error, settings))
+            pipe.send(answer)
 
 
 def _end_with(parent: int) -> None:

@@ -78,24 +78,16 @@
 
 {#-
     Pre-hook of fct_customer_balances: removes months that the data's span no longer has, and customers that are gone (one that only a
-    deleted order had mentioned). Whoever is in a month is in the last one too.
+    deleted order had mentioned).
 -#}
 {% macro delete_balances_out_of_scope() -%}
     {%- set totals = ref('int_customers__totals') -%}
     {%- if is_incremental() -%}
         delete from {{ this }}
         where month_end_date_key < (select coalesce({{ date_key('min(first_month_end_date)') }}, 99999999) from {{ totals }});
-        delete from {{ this }}
-        where month_end_date_key > (select coalesce({{ date_key('max(last_month_end_date)') }}, 0) from {{ totals }});
-        delete from {{ this }}
-        where customer_number in (
-            select stored.customer_number
-            from {{ this }} as stored
-            left join {{ totals }} as totals on stored.customer_number = totals.customer_number
-            where
-                stored.month_end_date_key = (select max(month_end_date_key) from {{ this }})
-                and totals.customer_number is null
-        )
+        {%- call delete_months_and_customers(totals, 'month_end_date_key') %}
+            totals.customer_number is null
+        {%- endcall -%}
     {%- endif -%}
 {%- endmacro %}
 
@@ -106,21 +98,29 @@
 {% macro delete_features_out_of_scope() -%}
     {%- set totals = ref('int_customers__totals') -%}
     {%- if is_incremental() -%}
-        delete from {{ this }}
-        where as_of_date_key > (select coalesce({{ date_key('max(last_month_end_date)') }}, 0) from {{ totals }});
-        delete from {{ this }}
-        where customer_number in (
-            select stored.customer_number
-            from {{ this }} as stored
-            left join {{ totals }} as totals on stored.customer_number = totals.customer_number
-            where
-                stored.as_of_date_key = (select max(as_of_date_key) from {{ this }})
-                and (
-                    totals.first_order_date is null
-                    or totals.first_order_date <> cast(
-                        to_date(cast(stored.as_of_date_key as varchar(8)), 'YYYYMMDD') - stored.tenure_days as date
-                    )
-                )
-        )
+        {%- call delete_months_and_customers(totals, 'as_of_date_key') %}
+            totals.first_order_date is null
+            or totals.first_order_date <> cast(
+                to_date(cast(stored.as_of_date_key as varchar(8)), 'YYYYMMDD') - stored.tenure_days as date
+            )
+        {%- endcall -%}
     {%- endif -%}
+{%- endmacro %}
+
+{#-
+    Removes months after the last of the data, then the customers of whom the condition holds: it may ask `stored`, their row of the
+    table's last month (whoever is in a month is in that one too), and `totals`.
+-#}
+{% macro delete_months_and_customers(totals, month_key) -%}
+    delete from {{ this }}
+    where {{ month_key }} > (select coalesce({{ date_key('max(last_month_end_date)') }}, 0) from {{ totals }});
+    delete from {{ this }}
+    where customer_number in (
+        select stored.customer_number
+        from {{ this }} as stored
+        left join {{ totals }} as totals on stored.customer_number = totals.customer_number
+        where
+            stored.{{ month_key }} = (select max({{ month_key }}) from {{ this }})
+            and ({{ caller() }})
+    )
 {%- endmacro %}

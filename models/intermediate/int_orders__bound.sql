@@ -8,11 +8,7 @@
     )
 }}
 
-with orders as (
-    select * from {{ ref('stg_classicmodels__orders') }}
-),
-
-order_lines as (
+with order_lines as (
     select * from {{ ref('stg_classicmodels__order_lines') }}
 ),
 
@@ -102,8 +98,8 @@ changed_orders as (
 ),
 
 {% endif -%}
-orders_to_bind as (
-    select * from orders
+orders as (
+    select * from {{ ref('stg_classicmodels__orders') }}
     {%- if is_incremental() %}
     where order_number in (select changed_orders.order_number from changed_orders)
     {%- endif %}
@@ -147,43 +143,43 @@ order_numbers as (
 joined as (
     select
         order_numbers.order_number,
-        orders_to_bind.order_number is not null or line_totals.order_number is not null as is_in_source,
-        orders_to_bind.customer_number,
+        orders.order_number is not null or line_totals.order_number is not null as is_in_source,
+        orders.customer_number,
         coalesce(customers.customer_key, {{ unknown_key() }}) as customer_key,
         coalesce(employees.employee_key, {{ unknown_key() }}) as sales_rep_employee_key,
         coalesce(employees.office_key, {{ unknown_key() }}) as office_key,
         coalesce(customers.location_key, {{ unknown_key() }}) as customer_location_key,
-        coalesce(orders_to_bind.order_status, 'Unknown') as order_status,
+        coalesce(orders.order_status, 'Unknown') as order_status,
         coalesce(order_statuses.is_open, true) as is_open,
         not coalesce(order_statuses.is_counted_as_sale, true) as is_cancelled,
-        orders_to_bind.order_date,
-        orders_to_bind.required_date,
-        orders_to_bind.shipped_date,
+        orders.order_date,
+        orders.required_date,
+        orders.shipped_date,
         coalesce(line_totals.line_count, 0) as line_count,
         coalesce(line_totals.quantity_ordered, 0) as quantity_ordered,
         coalesce(line_totals.gross_sales_amount, 0) as gross_sales_amount,
         greatest(
-            orders_to_bind._loaded_at,
+            orders._loaded_at,
             line_totals._loaded_at,
             deleted_rows.deleted_at,
             customers.known_since,
             employees.known_since
         ) as _loaded_at
     from order_numbers
-    left join orders_to_bind on order_numbers.order_number = orders_to_bind.order_number
+    left join orders on order_numbers.order_number = orders.order_number
     left join line_totals on order_numbers.order_number = line_totals.order_number
     left join deleted_rows on order_numbers.order_number = deleted_rows.order_number
-    left join order_statuses on orders_to_bind.order_status = order_statuses.order_status
+    left join order_statuses on orders.order_status = order_statuses.order_status
     left join customers
         on
-            orders_to_bind.customer_number = customers.customer_number
-            and orders_to_bind.order_date >= customers.binds_from
-            and orders_to_bind.order_date < customers.binds_to
+            orders.customer_number = customers.customer_number
+            and orders.order_date >= customers.binds_from
+            and orders.order_date < customers.binds_to
     left join employees
         on
             customers.sales_rep_employee_number = employees.employee_number
-            and orders_to_bind.order_date >= employees.binds_from
-            and orders_to_bind.order_date < employees.binds_to
+            and orders.order_date >= employees.binds_from
+            and orders.order_date < employees.binds_to
 ),
 
 final as (

@@ -130,6 +130,23 @@ def test_the_process_that_loads_does_not_outlive_its_landing(shop: Shop, result:
     result.healed = "exact"
 
 
+def test_the_process_that_loads_keeps_no_lock(shop: Shop, result: Result) -> None:
+    """It stands still, as on a machine that swaps, while its landing is killed and the next one comes."""
+    shop.land()
+    before = shop.source()
+    shop.change()
+    landing = shop.start(at=COPY)
+    loads = landing.wait()
+    os.kill(loads, signal.SIGSTOP)
+    try:
+        landing.kill()
+        assert shop.raw() == before
+        shop.heals()
+    finally:
+        os.kill(loads, signal.SIGKILL)
+    result.healed = "exact"
+
+
 def _runs(process: int) -> bool:
     try:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"

@@ -13,6 +13,7 @@ _OTHERS = "What did not change is joined to nothing: more work, the same rows."
 _ALWAYS_MATCHES = "There is always a row to join."
 _JOINED_TO_NOTHING = "The rows this adds have an empty key: later steps join them to nothing."
 _GONE = "What this deletes besides went in an earlier build."
+_MADE_ANEW = "Deletes months or customers that the same build makes anew: more work, the same table."
 _REWRITTEN = "Deletes orders or payments that the same build writes again: more work, the same table."
 
 EQUIVALENT: dict[str, str] = {
@@ -95,7 +96,27 @@ EQUIVALENT: dict[str, str] = {
     "incremental: (select coalesce(max(_loaded_at), {{ beginning_of_time() }}) from {{ this }}): coalesce( -> (": (
         "Only unit tests take this branch, and those of incremental builds give the table rows."
     ),
-    "incremental: and (: and -> or": "Deletes months of customers that the same build makes anew: more work, the same table.",
+    "incremental: where month_end_date_key < (select coalesce({{ date_key('min(first_month_end_date)') }}, 99999999) from {{ totals }});: month_end_date_key < (select coalesce({{ date_key('min(first_month_end_date)') }}, 99999999) from {{ totals }}) -> true": _MADE_ANEW,
+    "incremental: where order_count > 0 or payment_count > 0: 0 -> 1": _MADE_ANEW,
+    "incremental: where order_count > 0 or payment_count > 0: or -> and": _MADE_ANEW,
+    "incremental: to_date(cast(stored.as_of_date_key as varchar(8)), 'YYYYMMDD') - stored.tenure_days as date: - -> +": _MADE_ANEW,
+    "incremental: totals.first_order_date is null: first_order_date -> last_order_date": "Both are empty where there is no order.",
+    "incremental: where customer_number not in (: customer_number not in ( select customer_number from {{ totals }} where order_count > 0 or payment_count > 0 ) -> true": _MADE_ANEW,
+    "incremental: where order_count > 0 or payment_count > 0: order_count -> payment_count": _MADE_ANEW,
+    "incremental: where order_count > 0 or payment_count > 0: payment_count -> order_count": _MADE_ANEW,
+    "incremental: where order_count > 0 or payment_count > 0 (#2): > -> <": _MADE_ANEW,
+    "incremental: where {{ month_key }} > (select coalesce({{ date_key('max(last_month_end_date)') }}, 0) from {{ totals }});: {{ month_key }} > (select coalesce({{ date_key('max(last_month_end_date)') }}, 0) from {{ totals }}) -> true": _MADE_ANEW,
+    "incremental: where order_count > 0 or payment_count > 0 (#2): 0 -> 1": _MADE_ANEW,
+    "incremental: or totals.first_order_date <> cast(: first_order_date -> last_order_date": _MADE_ANEW,
+    "incremental: where {{ month_key }} > (select coalesce({{ date_key('max(last_month_end_date)') }}, 0) from {{ totals }});: > -> >=": _MADE_ANEW,
+    "incremental: (select coalesce(max(_loaded_at), {{ beginning_of_time() }}) from {{ this }}): beginning_of_time() -> end_of_time()": "Only unit tests take this branch, and those of incremental builds give the table rows.",
+    "incremental: where order_count > 0 or payment_count > 0: > -> <": _MADE_ANEW,
+    "incremental: where order_count > 0 or payment_count > 0: order_count > 0 -> false": _MADE_ANEW,
+    "incremental: where order_count > 0 or payment_count > 0: payment_count > 0 -> false": _MADE_ANEW,
+    "incremental: where month_end_date_key < (select coalesce({{ date_key('min(first_month_end_date)') }}, 99999999) from {{ totals }});: < -> <=": _MADE_ANEW,
+    "incremental: stored.{{ month_key }} = (select max({{ month_key }}) from {{ this }}): stored.{{ month_key }} = (select max({{ month_key }}) from {{ this }}) -> true": _MADE_ANEW,
+    "incremental: and ({{ caller() }}): and -> or": _MADE_ANEW,
+    "incremental: and ({{ caller() }}): ({{ caller() }}) -> true": _MADE_ANEW,
     "incremental: where line_count = 0 and _loaded_at > {{ watermark() }}: line_count = 0 -> true": _REWRITTEN,
     "incremental: where line_count = 0 and _loaded_at > {{ watermark() }}: line_count -> quantity_ordered": _REWRITTEN,
     "incremental: where line_count = 0 and _loaded_at > {{ watermark() }}: and -> or": _REWRITTEN,
@@ -108,10 +129,7 @@ EQUIVALENT: dict[str, str] = {
     "incremental: where table_name = 'payments' and deleted_at > {{ watermark() }}: > -> >=": _GONE,
     "incremental: where month_end_date_key < (select coalesce({{ date_key('min(first_month_end_date)') }}, 99999999) from {{ totals }});:"
     " 99999999 -> 100000000": "Both are later than every month.",
-    "incremental: where month_end_date_key > (select coalesce({{ date_key('max(last_month_end_date)') }}, 0) from {{ totals }});: 0 -> 1": (
-        "Both are earlier than every month."
-    ),
-    "incremental: where as_of_date_key > (select coalesce({{ date_key('max(last_month_end_date)') }}, 0) from {{ totals }});: 0 -> 1": (
+    "incremental: where {{ month_key }} > (select coalesce({{ date_key('max(last_month_end_date)') }}, 0) from {{ totals }});: 0 -> 1": (
         "Both are earlier than every month."
     ),
     "incremental: where not is_in_source and _loaded_at > {{ watermark() }}: _loaded_at > {{ watermark() }} -> true": _GONE,
