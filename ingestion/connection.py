@@ -12,12 +12,18 @@ from ingestion.names import quote
 from ingestion.settings import Settings
 
 CONNECTION: dict[str, Any] = {
+    "client_encoding": "UTF8",
     "connect_timeout": 10,
     "keepalives_idle": 30,
     "keepalives_interval": 10,
     "keepalives_count": 6,
 }
-"""libpq parameters: a server that is gone is noticed after a minute and a half, also while nothing is sent."""
+"""libpq parameters: what is sent is UTF-8, whatever ``PGCLIENTENCODING`` says; a server that is gone is noticed after a
+minute and a half, also while nothing is sent."""
+_SESSION = (  # what the environment (PGTZ, ...), a database's or a role's own settings would otherwise change
+    "set timezone = 'UTC'; set datestyle = 'ISO, YMD'; set extra_float_digits = 1; set bytea_output = 'hex';"
+    " set standard_conforming_strings = on; set quote_all_identifiers = off"
+)
 
 
 class WarehouseUnavailable(Exception):
@@ -128,19 +134,14 @@ def connect(settings: Settings) -> Any:
     Raises:
         WarehouseUnavailable: says which server and user, and why.
     """
-    session = (  # what a database's or role's own settings would otherwise change
-        "-c timezone=UTC -c datestyle=ISO,YMD -c client_encoding=UTF8 -c extra_float_digits=1 -c bytea_output=hex"
-        " -c standard_conforming_strings=on -c quote_all_identifiers=off"
-    )
     try:
-        connection = psycopg2.connect(
-            **(settings.warehouse | CONNECTION),
-            application_name="landing",
-            options=None if settings.staging else session,
-        )
+        connection = psycopg2.connect(**(settings.warehouse | CONNECTION), application_name="landing")
+        connection.autocommit = True
+        if not settings.staging:
+            with connection.cursor() as cursor:
+                cursor.execute(_SESSION)
     except psycopg2.Error as error:
         raise WarehouseUnavailable(explain(error, settings)) from None
-    connection.autocommit = True
     return connection
 
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from ingestion.plan import Table
-from ingestion.types import BYTES, GEOMETRIES, INTEGER_BITS, SIZED_TEXTS
+from ingestion.types import BYTES, GEOMETRIES, INTEGER_BITS, SIZED_TEXTS, members_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,11 +56,9 @@ def judge(table: Table, known: Sequence[KnownColumn]) -> Verdict:
             continue
         if old.source_column != column.source.name:
             verdict.breaking.append(f"column {old.source_column} became {column.source.name}")
-        if old.source_type != column.source.column_type:
-            change = f"column {column.source.name} changed from {old.source_type} to {column.source.column_type}"
-            grows = _raw_holds(old.raw_type, column.policy.raw_type) and _holds(
-                old.source_type, column.source.column_type
-            )
+        if old.source_type != column.source_type:
+            change = f"column {column.source.name} changed from {old.source_type} to {column.source_type}"
+            grows = _raw_holds(old.raw_type, column.policy.raw_type) and _holds(old.source_type, column.source_type)
             if not grows:
                 verdict.breaking.append(change)
             else:
@@ -68,7 +66,7 @@ def judge(table: Table, known: Sequence[KnownColumn]) -> Verdict:
         if old.raw_type != column.policy.raw_type:
             if _raw_holds(old.raw_type, column.policy.raw_type):
                 verdict.widened.append(column.name)
-            elif old.source_type == column.source.column_type:
+            elif old.source_type == column.source_type:
                 verdict.breaking.append(f"column {column.source.name} lands differently: {column.policy.raw_type}")
     verdict.breaking += [f"column {column.source_column} is gone" for column in before.values()]
     key = [column.source.name for column in table.key]
@@ -78,10 +76,12 @@ def judge(table: Table, known: Sequence[KnownColumn]) -> Verdict:
     return verdict
 
 
-def vanished(known: Mapping[str, Sequence[KnownColumn]], present: set[str]) -> dict[str, str]:
-    """By source table: tables of the last landing that the source no longer has."""
+def vanished(known: Mapping[str, Sequence[KnownColumn]], present: set[str], views: set[str]) -> dict[str, str]:
+    """By source table: those of the last landing that the source no longer has, or has as views that do not land."""
     return {
-        columns[0].source_table: "the source no longer has it"
+        columns[0].source_table: "it is a view now, and INGEST_VIEWS is not set"
+        if columns[0].source_table in views
+        else "the source no longer has it"
         for columns in known.values()
         if columns and columns[0].source_table not in present
     }
@@ -97,7 +97,7 @@ def _holds(old: str, new: str) -> bool:
         signs = "unsigned" in old or "unsigned" not in new
         return signs and "(" not in new and (name, new_name) in (("float", "float"), (name, "double"))
     if name in ("enum", "set"):
-        members = [set(re.findall(r"'((?:[^']|'')*)'", kind)) for kind in (old, new)]
+        members = [set(members_of(kind)) for kind in (old, new)]
         return name == new_name and members[0] <= members[1]
     if name in GEOMETRIES:
         return new_name in (name, "geometry")

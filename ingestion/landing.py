@@ -147,16 +147,18 @@ class Landing:
         for name, reason in refused.items():
             self.reports[name] = TableReport(name, reason=reason)
         known, taken = self.warehouse.known_columns(), self.warehouse.relations()
-        followed = {columns[0].source_table for columns in known.values()}
+        followed = {columns[0].source_table: name for name, columns in known.items()}
         views = {table.name for table in found if table.is_view}
         columns = [f"{table.name}.{column.name}" for table in found for column in table.columns]
-        self.settings.check_patterns({table.name for table in found} - views | followed, views, columns)
-        self._judge_vanished(known, {table.name for table in found})
+        self.settings.check_patterns({table.name for table in found} - views | followed.keys(), views, columns)
+        self._judge_vanished(known, {table.name for table in found}, views, {table.name for table in plans})
         accepted = []
         for table in plans:
             verdict = self.verdicts[table.name] = drift.judge(table, known.get(table.name, []))
             if verdict.is_new and table.name in taken:
                 verdict.breaking.append(f"{table.name} is there already, and no landing follows it")
+            if (old_name := followed.get(table.source.name, table.name)) != table.name:
+                verdict.breaking.append(f"it landed as {old_name} before, whose rows stay and are not followed")
             report = self.reports[table.source.name] = TableReport(table.source.name, table.name)
             report.notes += verdict.notes
             if not table.source.transactional:
@@ -170,17 +172,23 @@ class Landing:
                 )
                 continue
             report.notes += verdict.breaking
+            if old_name != table.name:
+                self.forgotten.append(old_name)
             accepted.append(table)
         return accepted
 
-    def _judge_vanished(self, known: dict[str, list[drift.KnownColumn]], present: set[str]) -> None:
+    def _judge_vanished(
+        self, known: dict[str, list[drift.KnownColumn]], present: set[str], views: set[str], planned: set[str]
+    ) -> None:
         wanted = {name: columns for name, columns in known.items() if self.settings.wants(columns[0].source_table)}
-        for source_table, reason in drift.vanished(wanted, present).items():
+        may_land = present if self.settings.with_views else present - views
+        for source_table, reason in drift.vanished(wanted, may_land, views).items():
             report = self.reports[source_table] = TableReport(source_table)
             if self.settings.accept_drift:
                 name = next(name for name, columns in known.items() if columns[0].source_table == source_table)
                 self.forgotten.append(name)
-                report.status, report.notes = "landed", [f"{reason}: its raw rows stay, and are not followed any more"]
+                fate = f"another table lands as {name} now" if name in planned else "its raw rows stay"
+                report.status, report.notes = "landed", [f"{reason}: {fate}, and it is not followed any more"]
             else:
                 report.reason = f"{reason}. The last good rows are untouched; to stop following it: --accept-drift."
 
@@ -274,9 +282,12 @@ class Landing:
             report.reason = (
                 f"{reading.loaded} were loaded, {arrived} arrived. The last good rows are untouched; run again."
             )
-        elif reading.partial and self.warehouse.has_empty_key(table):
+        elif reading.partial and self.warehouse.has_unsure_key(table, reading.partial):
             report.status = "failed"
-            report.reason = "a key could not be held, so changes cannot be found: take it out of INGEST_INCREMENTAL"
+            report.reason = (
+                "a key could not be held, or is that of several rows, so changes cannot be found: take it out of"
+                " INGEST_INCREMENTAL"
+            )
         elif self.settings.strict and (exceptions := self.warehouse.staged_exceptions(table)):
             report.status = "failed"
             report.reason = f"{exceptions} rows hold a value that their warehouse type cannot, and that is --strict"

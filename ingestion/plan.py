@@ -39,6 +39,11 @@ class Column:
         return quote(self.name)
 
     @property
+    def source_type(self) -> str:
+        """Its type in MySQL, as records have it: what lands hashed is another thing than what lands in clear."""
+        return f"hash of {self.source.column_type}" if self.policy.is_hash else self.source.column_type
+
+    @property
     def unfit(self) -> str | None:
         return self.policy.unfit.replace("{}", self.in_mysql) if self.policy.unfit else None
 
@@ -221,6 +226,8 @@ def plan_table(
     plan = Table(table, name, tuple(columns), staged_name, change_column)
     if changed and not (change_column and plan.key):
         raise NoPolicy(f"INGEST_INCREMENTAL names {table.name}.{changed}; it takes the column, and a key on the table")
+    if change_column and (change_column.policy.is_hash or change_column.policy.raw_type == "bytea"):
+        raise NoPolicy(f"INGEST_INCREMENTAL names {table.name}.{changed}, which lands hashed or as bytes: no order")
     return plan
 
 
@@ -230,6 +237,8 @@ def _policy(table: SourceTable, column: SourceColumn, settings: Settings, check_
         how = policy(data_type, column.column_type, column.charset, check_texts)
     except NoPolicy as error:
         raise NoPolicy(f"column {column.name}: {error}") from None
+    if table.is_view and column.data_type == "decimal":  # only an expression is ever minus zero, which no numeric is
+        how = dataclasses.replace(how, sent="{} + 0")
     if settings.hashes(table.name, column.name):
         how = hashed(how, f"x'{settings.hash_key.encode().hex()}'")
     return on_redshift(how, data_type, column.column_type, column.charset) if settings.staging else how

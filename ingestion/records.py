@@ -189,7 +189,7 @@ class Records(Session):
             self._cursor,
             f"insert into {self.raw}._landing_columns values %s",
             [
-                (table.name, table.source.name, column.name, column.source.name, column.source.column_type)
+                (table.name, table.source.name, column.name, column.source.name, column.source_type)
                 + (column.policy.raw_type, key.get(column.name, 0))
                 for column in table.columns
             ],

@@ -45,6 +45,8 @@ class Policy:
     """MySQL expression for the original of an unfit value, kept as text ..."""
     original_is_hex: bool = False
     """... or, where text cannot hold it, as the bytes in hex."""
+    is_hash: bool = False
+    """Whether it is not the value that travels, but a hash of it."""
 
     @property
     def staging_type(self) -> str:
@@ -132,8 +134,16 @@ def policy(data_type: str, column_type: str, charset: str | None, check_texts: b
     if data_type in GEOMETRIES:  # SRID (4 bytes) and WKB: the well-known text would round coordinates
         return _bytes("CAST({} AS BINARY)")
     if data_type in _TEXTS or data_type in _AS_TEXT:
-        return _text(data_type, charset, check_texts)
+        text = _text(data_type, charset, check_texts)
+        # '' is the value that is none of an enum's, and the set of nothing; and perhaps a member's name.
+        doubled = data_type in ("enum", "set") and "" in members_of(column_type)
+        return dataclasses.replace(text, tells_apart=text.tells_apart and not doubled)
     raise NoPolicy(f"MySQL type {column_type} has no policy in ingestion/types.py")
+
+
+def members_of(column_type: str) -> list[str]:
+    """Of an enum or a set, as MySQL writes them: ``''`` for a quotation mark."""
+    return re.findall(r"'((?:[^']|'')*)'", column_type)
 
 
 def hashed(original: Policy, key_literal: str) -> Policy:
@@ -141,7 +151,7 @@ def hashed(original: Policy, key_literal: str) -> Policy:
     value = original.whole or original.sent
     # What has no Unicode is hashed as a question mark, like others of its kind.
     tells_apart = original.tells_apart and not (original.unfit and original.original_is_hex)
-    return Policy("text", sent=f"SHA2(CONCAT({key_literal}, {value}), 256)", tells_apart=tells_apart)
+    return Policy("text", sent=f"SHA2(CONCAT({key_literal}, {value}), 256)", tells_apart=tells_apart, is_hash=True)
 
 
 def on_redshift(generic: Policy, data_type: str, column_type: str, charset: str | None) -> Policy:
@@ -178,7 +188,7 @@ _CHARACTER = {"ascii": 1, "latin1": 3, "utf8mb3": 3, "utf8": 3}
 def _bytes_of(data_type: str, column_type: str, charset: str | None) -> int:
     """How long a value of this type can be in UTF-8."""
     if data_type in ("enum", "set"):
-        members = [len(member.encode()) for member in re.findall(r"'((?:[^']|'')*)'", column_type)]
+        members = [len(member.encode()) for member in members_of(column_type)]
         return max([*members, 1]) if data_type == "enum" else sum(members) + len(members)
     if data_type in ("uuid", "inet4", "inet6"):
         return _BARE
@@ -217,9 +227,13 @@ def _text(data_type: str, charset: str | None, check: bool) -> Policy:
     value = "CAST({} AS CHAR CHARACTER SET utf8mb4)" if charset is None else "CONVERT({} USING utf8mb4)"
     in_bytes = f"CAST({value} AS BINARY)"
     unfit, reasons = [], []
-    if charset not in _WHOLE_IN_UNICODE:  # what has no Unicode arrives as a question mark
+    if charset not in _WHOLE_IN_UNICODE:  # what has no Unicode arrives as one more question mark, or as U+FFFD
+        marks = "CHAR_LENGTH({0}) - CHAR_LENGTH(REPLACE({0}, '?', ''))".format
         back = f"CAST(CONVERT({value} USING {charset}) AS BINARY)"
-        unfit.append(f"LOCATE(0x3F, {in_bytes}) AND {back} <> CAST({{}} AS BINARY)")
+        unfit.append(
+            f"LOCATE(0x3F, {in_bytes}) AND {marks(value)} <> {marks('{}')}"
+            f" OR LOCATE(0xEFBFBD, {in_bytes}) AND {back} <> CAST({{}} AS BINARY)"
+        )
         reasons.append("not representable in Unicode")
     is_long = f"LENGTH({{}}) > {_LONG}"
     if check or data_type in LONG_TEXTS:

@@ -93,7 +93,7 @@ class Warehouse(Records):
             return Change(rows, 0, 0, note)
         remade = self._alter(table, verdict)
         self._write_exceptions(table, run, partial)
-        change = self._apply_changes(table, run, partial)
+        change = self._apply_changes(table, run, partial, rows)
         return dataclasses.replace(change, note=f"dropped, dbt build makes them again: {remade}") if remade else change
 
     def analyze(self, table: Table) -> None:
@@ -207,10 +207,13 @@ class Warehouse(Records):
             (f"{self.raw}.{quote(table.name)}",),
         )
 
-    def _apply_changes(self, table: Table, run: Run, partial: bool | Blocks) -> Change:
+    def _apply_changes(self, table: Table, run: Run, partial: bool | Blocks, rows: int) -> Change:
         raw, staged = self._raw(table), self._staged(table)
-        self._execute(f"create temporary table _changes on commit drop as {self._difference(table, partial)}")
-        self._execute("analyze _changes")
+        by_key = bool(table.key) and not self.has_unsure_key(table, partial)
+        self._find_changes(self._difference(table, partial) if by_key else self._difference_by_row(table))
+        if by_key and not partial and self._pairs_are_wrong(table, rows):
+            self._execute("drop table _changes")
+            self._find_changes(self._difference_by_row(table))
         names = ", ".join(column.quoted for column in table.columns)
         values = ", ".join(column.published("s") for column in table.columns)
         self._execute(
@@ -234,20 +237,35 @@ class Warehouse(Records):
         self._execute("drop table _changes")
         return Change(inserted, updated, deleted)
 
+    def _find_changes(self, difference: str) -> None:
+        self._execute(f"create temporary table _changes on commit drop as {difference}")
+        self._execute("analyze _changes")
+
+    def _pairs_are_wrong(self, table: Table, rows: int) -> bool:
+        """Whether rows share a key after all, as in engines that promise keys and do not hold them (MERGE)."""
+        more = "count(*) filter (where raw_row is null) - count(*) filter (where staged_row is null)"
+        if self.row_count(table) + self._value(f"select {more} from _changes") != rows:
+            return True
+        pairs = "select 1 from _changes where raw_row is not null and staged_row is not null"
+        return any(
+            self._rows(f"{pairs} group by {row} having count(*) > 1 limit 1") for row in ("raw_row", "staged_row")
+        )
+
+    def _difference_by_row(self, table: Table) -> str:
+        """Row addresses of what is on one side only, each copy of a row by itself."""
+        kept = self._row_text(table, "r", staged=False), self._row_text(table, "s", staged=True)
+        return f"""
+            select r.address as raw_row, s.address as staged_row from
+            (select ctid as address, row_number() over (partition by line order by ctid) as copy, line
+             from (select r.ctid, md5({kept[0]}) as line from {self._raw(table)} r) r) r
+            full join
+            (select ctid as address, row_number() over (partition by line order by ctid) as copy, line
+             from (select s.ctid, md5({kept[1]}) as line from {self._staged(table)} s) s) s
+            on r.line = s.line and r.copy = s.copy where r.line is null or s.line is null
+        """
+
     def _difference(self, table: Table, partial: bool | Blocks) -> str:
-        """Pairs of row addresses that differ: by key, or by the whole row where there is none."""
-        raw, staged = self._raw(table), self._staged(table)
-        if not table.key or self.has_empty_key(table):
-            kept = self._row_text(table, "r", staged=False), self._row_text(table, "s", staged=True)
-            return f"""
-                select r.address as raw_row, s.address as staged_row from
-                (select ctid as address, row_number() over (partition by line order by ctid) as copy, line
-                 from (select r.ctid, md5({kept[0]}) as line from {raw} r) r) r
-                full join
-                (select ctid as address, row_number() over (partition by line order by ctid) as copy, line
-                 from (select s.ctid, md5({kept[1]}) as line from {staged} s) s) s
-                on r.line = s.line and r.copy = s.copy where r.line is null or s.line is null
-            """
+        """Pairs of row addresses that differ, by key."""
         pairs = [(f"r.{column.quoted}", column.published("s"), column) for column in table.columns]
         on = " and ".join(f"{left} = {right}" for left, right, column in pairs if column in table.key)
         rest = [
@@ -263,7 +281,7 @@ class Warehouse(Records):
         join = "right" if partial is True else "full"
         return (
             f"select r.ctid as raw_row, s.ctid as staged_row from {self._part(table, partial)} r"
-            f" {join} join {staged} s on {on} where {missing}"
+            f" {join} join {self._staged(table)} s on {on} where {missing}"
         )
 
     def _part(self, table: Table, partial: bool | Blocks) -> str:
@@ -274,8 +292,13 @@ class Warehouse(Records):
         numbers = ",".join(map(str, partial.numbers))
         return f"(select ctid, * from {self._raw(table)} where {block} = any('{{{numbers}}}'::bigint[]))"
 
-    def has_empty_key(self, table: Table) -> bool:
-        """Whether a key column is NULL somewhere because its value could not be held."""
+    def has_unsure_key(self, table: Table, partial: bool | Blocks) -> bool:
+        """Whether a key is NULL somewhere because it could not be held, or rows of an incremental table share one."""
+        names = ", ".join(column.quoted for column in table.key)
+        if partial is True and self._rows(
+            f"select 1 from {self._staged(table)} group by {names} having count(*) > 1 limit 1"
+        ):
+            return True
         unsure = [column.quoted for column in table.key if column.unfit]
         if not unsure:
             return False

@@ -147,7 +147,8 @@ def test_a_raw_column_that_somebody_altered_stops_the_table() -> None:
 
 def test_a_table_that_vanished_is_named() -> None:
     before = {"items": known(planned([("id", "int")])), "orders": known(planned([("id", "int")], table="orders"))}
-    assert list(vanished(before, {"items"})) == ["orders"]
+    assert vanished(before, {"items"}, set()) == {"orders": "the source no longer has it"}
+    assert vanished(before, {"items"}, {"orders"}) == {"orders": "it is a view now, and INGEST_VIEWS is not set"}
 
 
 # end to end
@@ -261,3 +262,51 @@ def test_a_name_does_not_depend_on_what_else_is_asked_for(lane: Lane) -> None:
     report = lane.land(include=("order items",), accept_drift=True)
     assert report.status == "ok"
     assert lane.warehouse("select id, v from {raw}.order_items") == [(1, 1)]
+
+
+def test_a_table_that_became_a_view_is_named(lane: Lane) -> None:
+    lane.execute("create table items (id int primary key, v int)", "insert into items values (1, 2)")
+    lane.land()
+    lane.execute("drop table items", "create view items as select 1 id, 3 v")
+    report = lane.land()
+    assert report.status == "failed" and "a view now, and INGEST_VIEWS is not set" in of(report, "items").reason
+    assert lane.warehouse("select v from {raw}.items") == [(2,)]
+    assert "raw rows stay" in of(lane.land(accept_drift=True), "items").notes[0]
+    assert lane.land().tables == []
+
+
+def test_what_lands_hashed_does_not_become_clear_by_itself(lane: Lane) -> None:
+    """Nor the other way round: the deletions that are recorded would keep the keys in clear."""
+    lane.execute("create table people (email varchar(50) primary key)", "insert into people values ('a@x')")
+    hashed = {"INGEST_HASH_COLUMNS": "people.email", "INGEST_HASH_KEY": "k" * 40}
+    clear: dict[str, str] = {}
+    for before, after in ((clear, hashed), (hashed, clear)):
+        lane.land(before, accept_drift=True)
+        rows = lane.warehouse("select email from {raw}.people")
+        assert "hash of varchar(50)" in of(lane.land(after), "people").reason
+        assert lane.warehouse("select email from {raw}.people") == rows
+        assert lane.land(after, accept_drift=True).status == "ok"
+        assert (lane.warehouse("select email from {raw}.people") == [("a@x",)]) == (after == clear)
+        assert lane.warehouse("select row_key from {raw}._landing_deletions") == []
+
+
+def test_a_table_that_would_take_anothers_name_is_named(lane: Lane) -> None:
+    lane.execute(
+        "create table items (id int primary key)",
+        "create table Items (id int primary key)",
+        "insert into items values (1)",
+        "insert into Items values (2)",
+    )
+    lane.land()
+    ((other,),) = lane.warehouse("select table_name from {raw}._landing_columns where source_table = 'Items'")
+    lane.execute("drop table items")
+    report = lane.land()
+    assert f"it landed as {other} before" in of(report, "Items").reason
+    assert "the source no longer has it" in of(report, "items").reason
+    report = lane.land(accept_drift=True)
+    assert report.status == "ok" and "another table lands as items now" in of(report, "items").notes[0]
+    assert any(f"landed as {other} before, whose rows stay" in note for note in of(report, "Items").notes)
+    assert lane.warehouse("select id from {raw}.items") == [(2,)]
+    assert lane.warehouse(f"select id from {{raw}}.{other}") == [(2,)]
+    (table,) = lane.land().tables
+    assert (table.source_table, table.status) == ("Items", "unchanged")

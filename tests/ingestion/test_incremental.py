@@ -96,6 +96,46 @@ def test_a_table_that_cannot_be_read_so_is_named(lane: Lane, columns: str, name:
 
 
 @pytest.mark.parametrize(
+    ("kind", "setting"),
+    [
+        ("varbinary(8)", {}),
+        ("point", {}),
+        ("int", {"INGEST_HASH_COLUMNS": "events.updated_at", "INGEST_HASH_KEY": "k" * 40}),
+    ],
+)
+def test_a_change_column_without_an_order_is_refused(lane: Lane, kind: str, setting: dict[str, str]) -> None:
+    lane.execute(f"create table events (id int primary key, updated_at {kind})")
+    (table,) = lane.land(SETTINGS | setting).tables
+    assert table.status == "failed" and "hashed or as bytes: no order" in table.reason
+
+
+def test_a_change_column_in_a_table_whose_key_repeats(lane: Lane) -> None:
+    lane.execute(
+        "create table part (id int primary key, updated_at int) engine = myisam",
+        "create table other like part",
+        "create table events (id int primary key, updated_at int) engine = merge union = (part, other)",
+        "insert into part values (1, 1)",
+    )
+    assert lane.land(SETTINGS, include=("events",)).status == "ok"
+    lane.execute("update part set updated_at = 2", "insert into other values (1, 3)")
+    (table,) = lane.land(SETTINGS, include=("events",)).tables
+    assert table.status == "failed" and "take it out of INGEST_INCREMENTAL" in table.reason
+    assert lane.warehouse("select updated_at from {raw}.events") == [(1,)]
+
+
+def test_the_time_zone_of_the_environment_hides_nothing(lane: Lane) -> None:
+    lane.execute(
+        "create table events (id int primary key, updated_at timestamp)",
+        "insert into events values (1, '2005-01-01 13:00:00')",
+    )
+    environment = SETTINGS | {"PGTZ": "Asia/Tokyo"}
+    assert lane.cli(environment=environment).returncode == 0
+    lane.execute("insert into events values (2, '2005-01-01 14:00:00')")
+    assert lane.cli(environment=environment).returncode == 0
+    assert lane.warehouse("select id from {raw}.events order by id") == [(1,), (2,)]
+
+
+@pytest.mark.parametrize(
     ("kind", "old", "new"),
     [
         ("timestamp(6) null", "'2005-01-01 00:00:00.123456'", "'2005-01-01 00:00:00.123457'"),

@@ -186,3 +186,97 @@ def test_what_would_land_too_much_or_nothing_is_refused(lane: Lane, setting: dic
     with pytest.raises(SettingsError, match=message):
         lane.land(setting)
     assert [table.status for table in lane.land({"INGEST_EXCLUDE_TABLES": "tmp_*"}).tables] == ["landed"]
+
+
+def test_the_environment_changes_no_value(lane: Lane) -> None:
+    """libpq takes these variables, and puts them before what a connection's ``options`` say."""
+    lane.execute(
+        "create table items (id int primary key, v varchar(9), t timestamp, d date)",
+        "insert into items values (1, 'é€', '2005-01-02 03:04:05', '2005-01-02')",
+    )
+    environment = {"PGCLIENTENCODING": "LATIN1", "PGTZ": "Asia/Tokyo", "PGDATESTYLE": "SQL, DMY"}
+    assert lane.cli(environment=environment).returncode == 0
+    found = lane.warehouse("select v, cast(t at time zone 'UTC' as text), cast(d as text) from {raw}.items")
+    assert found == [("é€", "2005-01-02 03:04:05", "2005-01-02")]
+
+
+@pytest.mark.parametrize(("kind", "other"), [("enum('', 'a')", 0), ("set('', 'a')", 1)])
+@pytest.mark.parametrize("key", ["k", "id, k"])
+def test_a_key_with_an_empty_member_loses_no_row(lane: Lane, kind: str, other: int, key: str) -> None:
+    """Error value and empty member of an enum are both '', as are a set's members 0 and 1."""
+    lane.execute(
+        f"create table items (id int not null, k {kind} not null, v int, primary key ({key}))",
+        "insert into items values (7, '', 1)",
+    )
+    lane.land_one()
+    lane.execute("set sql_mode = ''", f"insert into items values (7, {other}, 2)", "update items set v = 3 where v = 1")
+    lane.land_one()
+    assert lane.warehouse("select k, v from {raw}.items order by v") == [("", 2), ("", 3)]
+    lane.execute("delete from items where v = 3")
+    lane.land_one()
+    assert lane.warehouse("select k, v from {raw}.items") == [("", 2)]
+
+
+def test_a_key_that_the_engine_does_not_hold_loses_no_row(lane: Lane) -> None:
+    """A MERGE table shows the rows of several tables under a key that each of them holds for itself."""
+    lane.execute(
+        "create table m1 (id int primary key, v int) engine = myisam",
+        "create table m2 like m1",
+        "create table items (id int primary key, v int) engine = merge union = (m1, m2)",
+        "insert into m1 values (1, 1), (2, 2)",
+        "insert into m2 values (1, 1), (3, 3)",
+    )
+    changes = [
+        ("insert into m1 values (4, 4)",),
+        ("update m1 set v = 5 where id = 1",),  # raw has the row twice: both would become this one
+        ("insert into m2 values (2, 6)",),
+        ("update m1 set v = v + 100", "update m2 set v = v + 100"),
+        ("delete from m2 where id = 1",),
+    ]
+    for statements in [(), *changes]:
+        lane.execute(*statements)
+        for _ in range(2):
+            assert lane.land(include=("items",)).status == "ok"
+            assert lane.warehouse("select id, v from {raw}.items order by 1, 2") == lane.source(
+                "select id, v from items order by 1, 2"
+            )
+
+
+@pytest.mark.parametrize(
+    ("charset", "in_hex", "found"),
+    [
+        ("big5", "A15A", None),  # without a character in Unicode, which MySQL shows as U+FFFD
+        ("tis620", "41A042", None),
+        ("sjis", "613A5C6469723F", "a:\\dir?"),  # a question mark of its own, beside what has two codes
+        ("cp932", "FA4E3F", "Ⅴ?"),
+        ("cp932", "85403F", None),
+        ("eucjpms", "A9A1", None),
+    ],
+)
+def test_a_text_that_has_no_unicode_is_kept(lane: Lane, charset: str, in_hex: str, found: str | None) -> None:
+    lane.execute(
+        "set sql_mode = ''",
+        f"create table items (id int primary key, v varchar(20) character set {charset})",
+        f"insert into items values (1, x'{in_hex}')",
+    )
+    assert lane.land_one().cast_exceptions == (found is None)
+    assert lane.warehouse("select v from {raw}.items") == [(found,)]
+    if found is None:
+        kept = lane.warehouse("select original_text, encoding from {raw}._landing_exceptions")
+        assert kept == [(in_hex.lower(), "hex")]
+
+
+def test_a_view_may_show_minus_zero(lane: Lane) -> None:
+    lane.execute(
+        "create table items (id int primary key, x decimal(10, 2), y decimal(65, 30), z decimal(65, 0))",
+        f"insert into items values (1, -5, {'9' * 35}.{'9' * 30}, -{'9' * 65}), (2, -5.5, 0, 0), (3, null, null, null)",
+        "create view rests as select id, mod(x, 5) m, y, z from items",
+    )
+    report = lane.land({"INGEST_VIEWS": "true"})
+    assert report.status == "ok", report
+    rows = lane.warehouse("select id, m::text, y::text, z::text from {raw}.rests order by id")
+    assert rows == [
+        (1, "0.00", f"{'9' * 35}.{'9' * 30}", f"-{'9' * 65}"),
+        (2, "-0.50", f"0.{'0' * 30}", "0"),
+        (3, None, None, None),
+    ]
