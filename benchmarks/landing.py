@@ -5,7 +5,8 @@ Every round, in this order, all on the same servers:
 raw pipe              ``mariadb --quick`` into ``psql``'s COPY, two tables at a time, into empty tables: the floor
 ours, first load      ``python -m ingestion`` with nothing there, to the end: read, verified, published
 ours, 1 % changed     after 1 % of orders and of order lines changed
-ours, nothing changed
+ours, nothing changed all is read and found the same
+ours, not written to  the next of which no table is read; for a while after a change the server writes to itself
 peers                 with ``--peers``: stock dlt in its fastest configuration, pgloader where it is installed
 
 The figures are medians over the rounds. A figure counts only if the program did its work: the pipe's rows are the
@@ -18,19 +19,22 @@ import subprocess
 import sys
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 from benchmarks import FOLDER, PROJECT, measure
 from benchmarks.measure import RAW, BenchmarkFailed, Command, Cost, Environment, Stopwatch
 from benchmarks.peers import CONFIGURATIONS
+from ingestion.landing import NOT_READ
 from ingestion.names import quote, quote_mysql, snake_case
 from sandbox import home, postgres
 from sandbox.prerequisites import find
 
-PIPE, FIRST, CHANGED, SAME = (
+PIPE, FIRST, CHANGED, SAME, STILL = (
     "raw pipe, two tables at a time",
     "ours, first load",
     "ours, 1 % changed",
     "ours, nothing changed",
+    "ours, not written to",
 )
 PEER = "connectorx-parquet"
 TEXTS = ("char", "varchar", "text", "mediumtext", "longtext")
@@ -63,7 +67,7 @@ def warm_up(environment: Environment) -> None:
 
 
 def one_round(environment: Environment, costs: dict[str, list[Cost]]) -> int:
-    """The pipe and the three landings; returns the rows of the first."""
+    """The pipe and the four landings; returns the rows of the first."""
     piped = pipe(environment)
     if piped:
         costs[PIPE].append(piped)
@@ -75,12 +79,20 @@ def one_round(environment: Environment, costs: dict[str, list[Cost]]) -> int:
     if piped:
         compare_with_pipe()
     measure.change_one_percent()
-    for name, least, most in ((CHANGED, 0.005, 0.02), (SAME, 0.0, 0.0)):
-        cost, tables = measure.land(environment)
+    for name, least, most in ((CHANGED, 0.005, 0.02), (SAME, 0.0, 0.0), (STILL, 0.0, 0.0)):
+        cost, tables = measure.land(environment) if name != STILL else land_without_reading(environment)
         costs[name].append(cost)
         touched = sum(table[what] for table in tables for what in ("inserted", "updated", "deleted"))
         expect(name, touched, least * rows, most * rows)
     return rows
+
+
+def land_without_reading(environment: Environment) -> tuple[Cost, list[dict[str, Any]]]:
+    for _ in range(10):
+        cost, tables = measure.land(environment)
+        if all(NOT_READ in table["notes"] for table in tables):
+            return cost, tables
+    raise BenchmarkFailed("Tables are read although nobody writes to the source.")
 
 
 def expect(what: str, touched: int, least: float, most: float) -> None:
@@ -293,11 +305,12 @@ def report(
     first = medians[FIRST].wall
     if pipe_cost:
         measure.goal("first load to raw pipe", first / pipe_cost.wall, 1.5)
-    for name in [name for name in medians if name not in (PIPE, FIRST, CHANGED, SAME)]:
+    for name in [name for name in medians if name not in (PIPE, FIRST, CHANGED, SAME, STILL)]:
         measure.goal(f"first load to {name}", first / medians[name].wall, 1)
     measure.goal("1 % changed to first load", medians[CHANGED].wall / first, 1)
     measure.goal("nothing changed to first load", medians[SAME].wall / first, 0.5)
-    measure.goal("peak memory", max(medians[name].memory for name in (FIRST, CHANGED, SAME)), 150, " MiB")
+    measure.goal("not written to, to first load", medians[STILL].wall / first, 0.5)
+    measure.goal("peak memory", max(medians[name].memory for name in (FIRST, CHANGED, SAME, STILL)), 150, " MiB")
     content = {"scale": options.scale, "rows": rows, "rounds": options.rounds, "machine": about}
     content |= {"medians": medians, "all": costs, "linear": linear}
     measure.write_report("bench_landing.json", content)

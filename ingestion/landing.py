@@ -27,6 +27,7 @@ from ingestion.stage import Chunk, Stage
 from ingestion.warehouse import Warehouse
 
 log = logging.getLogger("ingestion")
+NOT_READ = "not read: the server's log stands where it stood"
 
 
 @dataclasses.dataclass
@@ -39,7 +40,7 @@ class TableReport:
     """``landed``, ``unchanged`` (the source's rows are the same, byte for byte, as last time) or ``failed``."""
     reason: str = ""
     rows: int = 0
-    """Rows MySQL sent."""
+    """Rows MySQL sent; of a table that was not read, when it last was."""
     checksum: int = 0
     loaded: int = 0
     """Of these, rows that were loaded to be compared: all, or those of blocks of keys where something changed."""
@@ -263,7 +264,9 @@ class Landing:
         report.rows, report.checksum, report.loaded = totals.rows, totals.checksum, reading.loaded.rows
         if not report.reason:  # else a part of it was refused already
             report.status = "unchanged" if reading.unchanged else "staged"
-        log.info("read %-30s %12s rows %7.1f s", table.source.name, f"{report.rows:,}", time.monotonic() - started)
+        report.notes += [NOT_READ] if reading.left_out else []
+        what = f"{'kept' if reading.left_out else 'read'} {table.source.name}"
+        log.info("%-35s %12s rows %7.1f s", what, f"{report.rows:,}", time.monotonic() - started)
 
     # verify, publish
 
@@ -362,6 +365,8 @@ class Landing:
         report.cast_exceptions = self.warehouse.exceptions(table)
         load_ids = ",".join(self.load_ids.get(table.name, []))
         self.warehouse.record_table(run, table, change, reading.totals, report.cast_exceptions, load_ids)
+        if reading.left_out:
+            return
         if reading.partial is not True:
             self.warehouse.record_state(table, reading.new_state)
         elif change.inserted or change.updated:  # the digests are of what the rows were before

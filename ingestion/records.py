@@ -72,6 +72,13 @@ comment on table {raw}._landing_exceptions is
 comment on table {raw}._landing_columns is 'One row per raw column, with the MySQL column it comes from.';
 comment on table {raw}._landing_state is 'One row per raw table: the digests that tell whether the source changed.';
 """
+_POSITIONS = """
+alter table {raw}._landing_state
+    add column checksum numeric,
+    add column log_position text,
+    add column is_confirmed boolean not null default false
+"""
+"""What warehouses of the first versions lack, and Redshift always: there every table is read."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,6 +108,12 @@ class State:
     row_count: int
     digests: list[str]
     compared_at: datetime.datetime
+    checksum: int | None = None
+    """Of the rows when they were last read."""
+    log_position: str | None = None
+    """Where the source's log stood then, and the hash of what was asked: ``Reading.log_position``."""
+    is_confirmed: bool = False
+    """Whether an earlier landing had found the log there already."""
 
 
 class Records(Session):
@@ -110,6 +123,9 @@ class Records(Session):
         """Make the schemas and records; throw away what an earlier landing left in the staging schema."""
         self._execute(f"create schema if not exists {self.raw}")
         self._execute(RECORDS.replace("{raw}", self.raw))
+        has_positions = "select 1 from pg_attribute where attrelid = %s::regclass and attname = 'log_position'"
+        if not self._rows(has_positions, (f"{self.raw}._landing_state",)):  # else no lock is taken
+            self._execute(_POSITIONS.replace("{raw}", self.raw))
         self._execute(f"drop schema if exists {self.staging} cascade")
         self._execute(f"create schema {self.staging}")
 
@@ -131,7 +147,8 @@ class Records(Session):
         return {
             table: State(*rest)
             for table, *rest in self._rows(
-                f"select table_name, row_count, digests, compared_at from {self.raw}._landing_state"
+                "select table_name, row_count, digests, compared_at, checksum, log_position, is_confirmed"
+                f" from {self.raw}._landing_state"
             )
         }
 
@@ -198,8 +215,10 @@ class Records(Session):
     def record_state(self, table: Table, state: State) -> None:
         self._execute(f"delete from {self.raw}._landing_state where table_name = %s", (table.name,))
         self._execute(
-            f"insert into {self.raw}._landing_state values (%s, %s, %s, %s)",
-            (table.name, state.row_count, state.digests, state.compared_at),
+            f"insert into {self.raw}._landing_state (table_name, row_count, digests, compared_at, checksum,"
+            " log_position, is_confirmed) values (%s, %s, %s, %s, %s, %s, %s)",
+            (table.name, state.row_count, state.digests, state.compared_at)
+            + (state.checksum, state.log_position, state.is_confirmed),
         )
 
     def record_run(self, run: Run) -> None:

@@ -21,6 +21,12 @@ _SESSION = (  # what the server's own settings would otherwise change in the row
     "SET NAMES utf8mb4, time_zone = '+00:00', sql_select_limit = 18446744073709551615,"
     " sql_big_selects = 1, group_concat_max_len = 4294967295, net_write_timeout = 600, lock_wait_timeout = 60"
 )
+_POSITION = (  # one statement, so one clock: its difference to Uptime is the start of the server, to the second
+    "SELECT CONCAT(@@hostname, ' ', @@port, ' ', @@server_id, ' ',"
+    " CAST(UNIX_TIMESTAMP() - MAX(IF(variable_name = 'Uptime', variable_value, NULL)) AS UNSIGNED), ' ',"
+    " MAX(IF(variable_name = 'Innodb_lsn_current', variable_value, NULL)), ' ', DATABASE())"
+    " FROM information_schema.global_status WHERE variable_name IN ('Uptime', 'Innodb_lsn_current')"
+)
 
 
 class SourceUnavailable(Exception):
@@ -52,6 +58,8 @@ class SourceTable:
     is_view: bool = False
     in_key_order: bool = False
     """Whether its rows lie in the order of its primary key: to ask for them in that order costs nothing."""
+    is_logged: bool = False
+    """Whether it cannot change while InnoDB's log stands still: rows of InnoDB, no column computed when it is read."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,8 +110,11 @@ class Source:
             timeout = settings.statement_timeout
             limit = f"max_statement_time = {timeout}" if self.is_mariadb else f"max_execution_time = {timeout * 1000}"
             self._query(f"SET SESSION {limit}")
-            self._query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            before = self._log_position()
+            self._query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")  # of the next statement alone
             self._query("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
+            self.position = before if before == self._log_position() else None
+            """Where the log of the server stands in the snapshot; None where it moved meanwhile, or nobody says."""
         except (pymysql.Error, OSError, RuntimeError) as error:
             raise SourceUnavailable(f"{where}: {_explain(error, settings)}") from None
 
@@ -124,12 +135,13 @@ class Source:
         """All tables and views, the largest first."""
         rows = self._query(
             "SELECT t.table_name, coalesce(t.table_rows, 0), coalesce(e.transactions = 'YES', t.table_type = 'VIEW'),"
-            " coalesce(t.table_type = 'VIEW', 0) FROM information_schema.tables t"
+            " coalesce(t.table_type = 'VIEW', 0), t.table_type = 'BASE TABLE' AND t.engine = 'InnoDB'"
+            " FROM information_schema.tables t"
             " LEFT JOIN information_schema.engines e ON e.engine = t.engine"
             " WHERE t.table_schema = database() AND coalesce(t.table_type, '') NOT IN ('SYSTEM VIEW', 'SEQUENCE')"
         )
-        columns, clustered = self._columns()
-        for name, _, _, is_view in rows:
+        columns, clustered, computed = self._columns()
+        for name, _, _, is_view, _ in rows:
             if is_view:  # what a view says about NULL need not hold
                 columns[name] = [dataclasses.replace(column, nullable=True) for column in columns.get(name, ())]
         tables = [
@@ -140,8 +152,9 @@ class Source:
                 bool(transactional),
                 bool(is_view),
                 bool(transactional) and name in clustered,
+                bool(in_innodb) and name not in computed,
             )
-            for name, estimate, transactional, is_view in rows
+            for name, estimate, transactional, is_view, in_innodb in rows
         ]
         return sorted(tables, key=lambda table: (-table.estimated_rows, table.name))
 
@@ -244,8 +257,22 @@ class Source:
             reason = f"{overlong} rows are longer, as text, than the server's max_allowed_packet; raise it there"
             raise TableUnreadable(reason)
 
-    def _columns(self) -> tuple[dict[str, list[SourceColumn]], set[str]]:
-        """The columns of each table, and the tables with a primary key."""
+    def _log_position(self) -> str | None:
+        """Which server this is, since when, and how far InnoDB wrote its log; None where it does not say.
+
+        MariaDB looks it up when it is asked. What MySQL says (``Innodb_redo_log_current_lsn``) is brought up to date by
+        one of its threads in the background: a change of the last moment could be missing.
+        """
+        if not self.is_mariadb:
+            return None
+        try:
+            ((position,),) = self._query(_POSITION)
+        except SourceUnavailable:  # if the connection was lost, the next query says so
+            return None
+        return None if position is None else str(position)
+
+    def _columns(self) -> tuple[dict[str, list[SourceColumn]], set[str], set[str]]:
+        """The columns of each table, the tables with a primary key, and those with a column computed on reading."""
         keys: dict[tuple[str, str], list[tuple[str, bool]]] = {}
         for table, index, column, nullable, part in self._query(
             "SELECT table_name, index_name, column_name, nullable, sub_part FROM information_schema.statistics"
@@ -257,16 +284,20 @@ class Source:
             if not any(unusable for _, unusable in parts) and all(column for column, _ in parts):
                 key_of.setdefault(table, [column for column, _ in parts])
         columns: dict[str, list[SourceColumn]] = {}
-        for table, name, data_type, column_type, charset, nullable in self._query(
-            "SELECT table_name, column_name, lower(data_type), column_type, character_set_name, is_nullable = 'YES'"
+        computed = set()
+        for table, name, data_type, column_type, charset, nullable, is_virtual in self._query(
+            "SELECT table_name, column_name, lower(data_type), column_type, character_set_name, is_nullable = 'YES',"
+            " coalesce(extra, '') LIKE '%VIRTUAL%'"
             " FROM information_schema.columns WHERE table_schema = database() ORDER BY table_name, ordinal_position"
         ):
+            if is_virtual:
+                computed.add(table)
             key = key_of.get(table, [])
             position = key.index(name) + 1 if name in key else 0
             columns.setdefault(table, []).append(
                 SourceColumn(name, data_type, column_type, charset, bool(nullable), position)
             )
-        return columns, {table for table, index in keys if index == "PRIMARY"}
+        return columns, {table for table, index in keys if index == "PRIMARY"}, computed
 
     def _query(self, sql: str) -> tuple[tuple[Any, ...], ...]:
         try:
