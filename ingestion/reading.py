@@ -60,6 +60,7 @@ class Reading:
         self.table = table
         state, verdict = landing.states.get(table.name), landing.verdicts[table.name]
         settled = not (verdict.is_new or verdict.added or verdict.widened or verdict.breaking)
+        settled = settled and not (landing.settings.strict and table.keeps_exceptions)  # its values are looked for
         compared = state if settled and not landing.settings.full_compare else None
         condition = self._newer_rows(compared) if compared and table.change_column else None
         self.partial: bool | Blocks = condition is not None
@@ -190,8 +191,7 @@ class Reading:
             self._staged = True
 
     def _may_be_compared(self, state: State) -> bool:
-        strict = self.landing.settings.strict and self.table.keeps_exceptions
-        return not strict and not self._is_old(state) and self._raw_rows_are_there(state)
+        return not self._is_old(state) and self._raw_rows_are_there(state)
 
     def _raw_rows_are_there(self, state: State) -> bool:
         """Whether nobody took rows out of the raw table, or put some in, behind the landing's back."""

@@ -84,6 +84,8 @@ class Warehouse(Records):
         """
         if verdict.adopts:
             grants = self._grants(table)
+            if verdict.breaking:
+                self._record_what_a_rebuild_takes(table, run)
             dropped = self._drop_raw(table) if verdict.breaking else []
             note = f"dropped with the old table: {', '.join(dropped)}" if dropped else ""
             self._write_exceptions(table, run, partial)
@@ -136,6 +138,30 @@ class Warehouse(Records):
             where a.grantee <> given.owner
             """,
             (self._raw(table), self.raw),
+        )
+
+    def _record_what_a_rebuild_takes(self, table: Table, run: Run) -> None:
+        """Rows of the raw table whose key, as it was, none of the new ones has. Never in clear what lands hashed now."""
+        columns, names = {column.name: column for column in table.columns}, []
+        for name, source_type in self._rows(
+            f"select column_name, source_type from {self.raw}._landing_columns where table_name = %s"
+            " and key_position > 0 order by key_position",
+            (table.name,),
+        ):
+            column = columns.get(name)
+            if column and column.policy.is_hash != source_type.startswith("hash of "):
+                return
+            names.append(name)
+        if not names or table.name not in self.relations():
+            return
+        key = ", ".join(f"{literal(name)}, r.{quote(name)}" for name in names)
+        gone = f"select json_build_object({key})::text as row_key from {self._raw(table)} r"
+        if all(name in columns for name in names):
+            key = ", ".join(f"{literal(name)}, {columns[name].published('s')}" for name in names)
+            gone += f" except select json_build_object({key})::text from {self._staged(table)} s"
+        self._execute(
+            f"insert into {self.raw}._landing_deletions select %s, row_key, %s, %s from ({gone}) gone",
+            (table.name, run.loaded_at, run.id),
         )
 
     def _drop_raw(self, table: Table) -> list[str]:

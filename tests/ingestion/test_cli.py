@@ -113,6 +113,16 @@ def test_strict_refuses_what_the_warehouse_cannot_hold(shop: Lane) -> None:
     assert shop.warehouse("select original_text from {raw}._landing_exceptions") == [("0000-00-00",)]
 
 
+def test_strict_finds_what_an_earlier_landing_kept(lane: Lane) -> None:
+    """Also where no row has changed since, and by whatever key."""
+    lane.execute("set sql_mode = ''", "create table dates (k varchar(5) primary key, day date, t int)")
+    lane.execute("set sql_mode = ''", "insert into dates values ('a', 0, 1)")
+    for setting in ({}, {"INGEST_INCREMENTAL": "dates.t"}):
+        assert lane.land_one(setting).cast_exceptions == 1
+        report = lane.land(setting, strict=True)
+        assert "1 rows hold a value" in report.tables[0].reason
+
+
 def test_full_compares_what_seems_unchanged(shop: Lane) -> None:
     shop.land()
     shop.warehouse("update {raw}.items set name = 'wrong' where id = 1")

@@ -310,3 +310,18 @@ def test_a_table_that_would_take_anothers_name_is_named(lane: Lane) -> None:
     assert lane.warehouse(f"select id from {{raw}}.{other}") == [(2,)]
     (table,) = lane.land().tables
     assert (table.source_table, table.status) == ("Items", "unchanged")
+
+
+def test_what_a_rebuild_takes_is_recorded(shop: Lane) -> None:
+    """Else whatever is built on the raw table would keep the rows that are gone."""
+    shop.land()
+    shop.execute("delete from items where id = 1", "alter table items modify price decimal(9,1)")
+    shop.land(accept_drift=True)
+    recorded = "select row_key::json->>'id' from {raw}._landing_deletions where table_name = 'items' order by 1"
+    assert shop.warehouse(recorded) == [("1",)]
+    shop.execute("alter table items drop primary key, drop column id")
+    shop.land(accept_drift=True)
+    assert shop.warehouse(recorded) == [("1",), ("2",)]
+    shop.execute("alter table items modify price decimal(8,1)", "delete from items")
+    shop.land(accept_drift=True)
+    assert shop.warehouse(recorded) == [("1",), ("2",)], "without a key nothing tells rows apart"
