@@ -141,7 +141,7 @@ class Warehouse(Records):
         )
 
     def _record_what_a_rebuild_takes(self, table: Table, run: Run) -> None:
-        """Rows of the raw table whose key, as it was, none of the new ones has. Never in clear what lands hashed now."""
+        """Rows of the raw table whose key, as it was, no new row has; none in clear that lands hashed now."""
         columns, names = {column.name: column for column in table.columns}, []
         for name, source_type in self._rows(
             f"select column_name, source_type from {self.raw}._landing_columns where table_name = %s"

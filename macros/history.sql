@@ -11,7 +11,7 @@
             {%- if snapshot_is_behind(node) or dimension_is_behind(node) -%}
                 {{ exceptions.raise_compiler_error(
                     model.name ~ " would take in a landing that " ~ node.name ~ " does not know yet, and miss its history for good: "
-                    ~ "run `dbt build`, or `dbt build --select +" ~ model.name ~ "`"
+                    ~ "run `dbt build`"
                 ) }}
             {%- endif -%}
         {%- endfor -%}

@@ -63,6 +63,19 @@
     {%- endif -%}
 {%- endmacro %}
 
+{#- Pre-hook of fct_stock_levels: removes the days that have landed again, also where no product is left to replace them. -#}
+{% macro delete_stock_of_days_landed_again() -%}
+    {%- set landings = ref('stg_classicmodels__landing_tables') -%}
+    {%- if is_incremental() -%}
+        delete from {{ this }}
+        where date_key in (
+            select {{ date_key('landings.loaded_at') }}
+            from {{ landings }} as landings
+            where landings.table_name = 'products' and landings.loaded_at > {{ watermark() }}
+        )
+    {%- endif -%}
+{%- endmacro %}
+
 {#- Pre-hook of int_customers__monthly_activity: removes the customers of whom no order or payment is left. -#}
 {% macro delete_activity_of_customers_without_any() -%}
     {%- set totals = ref('int_customers__totals') -%}

@@ -40,7 +40,7 @@ final as (
         {{ version_key('employee_number') }} as employee_key,
         employee_number,
         reports_to_employee_number,
-        {{ surrogate_key(['office_code']) }} as office_key,
+        case when office_code is null then {{ unknown_key() }} else {{ surrogate_key(['office_code']) }} end as office_key,
         office_code,
         first_name,
         last_name,

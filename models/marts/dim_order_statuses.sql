@@ -32,7 +32,7 @@ final as (
         'Not described in the seed order_statuses; treated as an open sale.' as reason,
         false as is_described
     from undescribed
-    where order_status is not null
+    where order_status <> 'Unknown'
     union all
     select
         'Unknown' as order_status,

@@ -2,6 +2,7 @@
     config(
         materialized='incremental',
         unique_key='date_key',
+        pre_hook="{{ delete_stock_of_days_landed_again() }}",
     )
 }}
 
@@ -9,20 +10,21 @@ with stock_versions as (
     select * from {{ ref('snap_product_stock') }}
 ),
 
-landing_runs as (
-    select * from {{ ref('stg_classicmodels__landing_runs') }}
+landings_of_products as (
+    select * from {{ ref('stg_classicmodels__landing_tables') }}
+    where table_name = 'products'
 ),
 
 products as (
     select * from {{ ref('dim_products') }}
 ),
 
--- The last landing of each day stands for the day.
+-- The last landing of products on a day stands for the day.
 landing_days as (
     select
         cast(loaded_at as date) as landing_date,
         max(loaded_at) as loaded_at
-    from landing_runs
+    from landings_of_products
     group by cast(loaded_at as date)
 ),
 

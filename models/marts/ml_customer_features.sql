@@ -50,14 +50,15 @@ payments as (
     select * from {{ ref('stg_classicmodels__payments') }}
 ),
 
-landing_runs as (
-    select * from {{ ref('stg_classicmodels__landing_runs') }}
+landings_of_orders as (
+    select * from {{ ref('stg_classicmodels__landing_tables') }}
+    where table_name = 'orders'
 ),
 
--- An order may be dated in the future, and of the day of the last landing it has seen a part only.
+-- An order may be dated in the future, and of the day of their last landing it has seen a part only.
 last_whole_day as (
     select cast(max(loaded_at) as date) - 1 as date_day
-    from landing_runs
+    from landings_of_orders
 ),
 
 customers_who_ordered as (

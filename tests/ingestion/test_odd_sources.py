@@ -243,27 +243,27 @@ def test_a_key_that_the_engine_does_not_hold_loses_no_row(lane: Lane) -> None:
 
 
 @pytest.mark.parametrize(
-    ("charset", "in_hex", "found"),
+    ("charset", "stored", "found"),
     [
-        ("big5", "A15A", None),  # without a character in Unicode, which MySQL shows as U+FFFD
-        ("tis620", "41A042", None),
-        ("sjis", "613A5C6469723F", "a:\\dir?"),  # a question mark of its own, beside what has two codes
-        ("cp932", "FA4E3F", "Ⅴ?"),
-        ("cp932", "85403F", None),
-        ("eucjpms", "A9A1", None),
+        ("big5", b"\xa1\x5a", None),  # without a character in Unicode, which MySQL shows as U+FFFD
+        ("tis620", b"A\xa0B", None),
+        ("sjis", b"a:\\dir?", "a:\\dir?"),  # a question mark of its own, beside what has two codes
+        ("cp932", b"\xfa\x4e?", "Ⅴ?"),
+        ("cp932", b"\x85\x40?", None),
+        ("eucjpms", b"\xa9\xa1", None),
     ],
 )
-def test_a_text_that_has_no_unicode_is_kept(lane: Lane, charset: str, in_hex: str, found: str | None) -> None:
+def test_a_text_that_has_no_unicode_is_kept(lane: Lane, charset: str, stored: bytes, found: str | None) -> None:
     lane.execute(
         "set sql_mode = ''",
         f"create table items (id int primary key, v varchar(20) character set {charset})",
-        f"insert into items values (1, x'{in_hex}')",
+        f"insert into items values (1, x'{stored.hex()}')",
     )
     assert lane.land_one().cast_exceptions == (found is None)
     assert lane.warehouse("select v from {raw}.items") == [(found,)]
     if found is None:
         kept = lane.warehouse("select original_text, encoding from {raw}._landing_exceptions")
-        assert kept == [(in_hex.lower(), "hex")]
+        assert kept == [(stored.hex(), "hex")]
 
 
 def test_a_view_may_show_minus_zero(lane: Lane) -> None:

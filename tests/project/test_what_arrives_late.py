@@ -2,6 +2,7 @@
 
 import datetime
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -35,14 +36,14 @@ class Warehouse:
         connection.close()
         return list(rows)
 
-    def land(self, *statements: str) -> None:
-        """Change the source, and land it."""
+    def land(self, *statements: str, **options: Any) -> None:
+        """Change the source, and land it; ``options`` are fields of the landing's ``Settings``."""
         connection = self.star.servers.mysql("classicmodels")
         with connection.cursor() as cursor:
             for statement in statements:
                 cursor.execute(statement)
         connection.close()
-        self.star.land()
+        self.star.land(**options)
 
     def place_of_the_order(self) -> object:
         ((place,),) = self.execute(
@@ -84,7 +85,7 @@ def test_nothing_is_refused_when_nothing_landed(warehouse: Warehouse) -> None:
 def test_facts_do_not_run_ahead_of_their_history(warehouse: Warehouse) -> None:
     said = warehouse.dbt("run")
     assert "int_orders__bound would take in a landing that snap_customers does not know yet" in said
-    assert "run `dbt build`, or `dbt build --select +fct_payments`" in said
+    assert "run `dbt build`" in said
     assert "snap_customers" in warehouse.dbt("build", "--select", "int_orders__bound", "fct_orders")
     assert "snap_" not in warehouse.dbt("build", "--select", "fct_stock_levels"), "its products have not changed"
     assert warehouse.dbt("snapshot") == ""
@@ -120,3 +121,88 @@ def test_a_change_that_no_model_took_in_is_missed(warehouse: Warehouse) -> None:
     assert not whole
     assert warehouse.dbt("snapshot") == "" and warehouse.dbt("run") == "" and warehouse.dbt(*build) == ""
     warehouse.land(f"update orderdetails set quantityOrdered = quantityOrdered - 1 where {line}")
+
+
+@pytest.fixture
+def with_an_order(warehouse: Warehouse) -> Iterator[None]:
+    """An order of today, landed and built; afterwards the source is as it was."""
+    today = datetime.datetime.now(datetime.timezone.utc).date()
+    warehouse.land(f"insert into orders values ({ORDER}, '{today}', '{today}', null, 'In Process', null, {CUSTOMER})")
+    assert warehouse.dbt("build", "--full-refresh", "--exclude-resource-type", "test", "unit_test") == ""
+    yield
+    warehouse.land(
+        f"delete from orders where orderNumber = {ORDER}",
+        "alter table orders modify status varchar(15) not null",
+        accept_drift=True,
+    )
+    assert warehouse.dbt("build", "--full-refresh", "--exclude-resource-type", "test", "unit_test") == ""
+
+
+@pytest.mark.usefixtures("with_an_order")
+def test_a_table_that_was_rebuilt_takes_its_deletions_along(warehouse: Warehouse) -> None:
+    warehouse.land(
+        f"delete from orders where orderNumber = {ORDER}",
+        "alter table orders modify status varchar(14) not null",
+        accept_drift=True,
+    )
+    assert warehouse.dbt("build", "--exclude-resource-type", "unit_test") == ""
+    assert warehouse.execute(f"select 1 from late_marts.fct_orders where order_number = {ORDER}") == []
+
+
+def test_a_day_whose_last_landing_found_no_product_has_no_stock(warehouse: Warehouse) -> None:
+    today = "select count(*) from late_marts.fct_stock_levels where date_key = to_char(now() at time zone 'UTC', 'YYYYMMDD')::int"
+    stock = ("run", "--select", "+fct_stock_levels", "--exclude", "resource_type:snapshot")
+    warehouse.land()
+    assert warehouse.dbt("snapshot") == "" and warehouse.dbt(*stock) == ""
+    assert warehouse.execute(today) == [(110,)]
+    warehouse.land(
+        "create table kept as select * from products",
+        "set foreign_key_checks = 0",
+        "delete from products",
+        exclude=("kept",),
+    )
+    try:
+        assert warehouse.dbt("snapshot") == "" and warehouse.dbt(*stock) == ""
+        assert warehouse.execute(today) == [(0,)]
+        test = "assert_stock_of_the_last_landing_equals_the_source"
+        assert warehouse.dbt("test", "--select", test) == ""
+    finally:
+        warehouse.land("insert into products select * from kept", "drop table kept")
+
+
+def test_a_key_in_another_spelling_is_named(warehouse: Warehouse) -> None:
+    """MySQL takes both for the same, also in a foreign key."""
+    product = "update orderdetails set productCode = '{}' where orderNumber = 10100 and orderLineNumber = 3"
+    line = "update products set productLine = '{}' where productCode = 'S10_1949'"
+    warehouse.land(product.format("s18_1749"), line.format("classic cars"))
+    try:
+        assert warehouse.dbt("snapshot") == ""
+        assert warehouse.dbt("run", "--select", "dim_products") == ""
+        said = warehouse.dbt("test", "--select", "assert_keys_are_spelled_as_where_they_point")
+        assert "Got 2 results" in said
+    finally:
+        warehouse.land(product.format("S18_1749"), line.format("Classic Cars"))
+
+
+def test_a_price_of_more_decimals_is_named(warehouse: Warehouse) -> None:
+    price = "update products set buyPrice = {} where productCode = 'S10_1949'"
+    warehouse.land("alter table products modify buyPrice decimal(14,4) not null", price.format(98.5812))
+    try:
+        assert "Failure in test prices_have_two_decimals" in warehouse.dbt(
+            "build", "--select", "stg_classicmodels__products"
+        )
+    finally:
+        warehouse.land(
+            price.format(98.58), "alter table products modify buyPrice decimal(10,2) not null", accept_drift=True
+        )
+
+
+def test_a_table_without_its_key_is_named(warehouse: Warehouse) -> None:
+    test = ("test", "--select", "assert_deletions_name_what_they_delete")
+    warehouse.execute("update raw_classicmodels._landing_columns set key_position = 0 where table_name = 'payments'")
+    said = warehouse.dbt(*test)
+    warehouse.execute(
+        "update raw_classicmodels._landing_columns set key_position = array_position(array['customer_number', 'check_number'],"
+        " column_name) where table_name = 'payments' and column_name in ('customer_number', 'check_number')"
+    )
+    assert "Got 2 results" in said and warehouse.dbt(*test) == ""

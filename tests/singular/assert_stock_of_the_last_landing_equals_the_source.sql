@@ -1,4 +1,4 @@
--- The last day's stock is what raw has, product by product.
+-- The stock of the day on which products landed last is what raw has, product by product.
 with stock_levels as (
     select * from {{ ref('fct_stock_levels') }}
 ),
@@ -13,7 +13,11 @@ both_sides as (
         product_code,
         quantity_in_stock
     from stock_levels
-    where date_key in (select max(all_days.date_key) from stock_levels as all_days)
+    where date_key in (
+        select {{ date_key('max(landings.loaded_at)') }}
+        from {{ ref('stg_classicmodels__landing_tables') }} as landings
+        where landings.table_name = 'products'
+    )
 )
 
 select product_code

@@ -21,7 +21,7 @@ renamed as (
         trim(country) as country,
 
         -- measures
-        credit_limit,
+        cast(credit_limit as numeric(18, 2)) as credit_limit,
 
         -- lineage
         cast(_loaded_at at time zone 'UTC' as timestamp) as _loaded_at

@@ -15,7 +15,7 @@ renamed as (
         product_description,
 
         -- measures
-        quantity_in_stock,
+        cast(quantity_in_stock as integer) as quantity_in_stock,
         buy_price,
         msrp as list_price,
 
