@@ -84,7 +84,7 @@ test-security: setup ## TLS with wrong certificates, erasure, leaks; who may rea
 	@$(BIN)/pytest tests/security --ignore=tests/security/test_access.py --ignore=tests/security/test_roles.py
 test-review: setup ## prepared pull requests: does the review say what they do?
 	@$(BIN)/pytest tests/review
-test-sequences: setup ## random trading days: incremental builds equal full refreshes
+test-sequences: setup ## random trading days: incremental builds equal full refreshes; and what lands behind their back
 	@$(BIN)/pytest tests/sequences
 test-mutations: setup ## break the models in small ways: do their tests notice?
 	@$(BIN)/pytest tests/mutations
