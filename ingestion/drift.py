@@ -2,10 +2,10 @@
 
 import dataclasses
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from ingestion.plan import Table
-from ingestion.types import BYTES, GEOMETRIES, INTEGER_BITS, SIZED_TEXTS, members_of
+from ingestion.types import BYTES, GEOMETRIES, HASH_OF, INTEGER_BITS, SIZED_TEXTS, members_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,19 +76,20 @@ def judge(table: Table, known: Sequence[KnownColumn]) -> Verdict:
     return verdict
 
 
-def vanished(known: Mapping[str, Sequence[KnownColumn]], present: set[str], views: set[str]) -> dict[str, str]:
+def vanished(followed: Iterable[str], present: set[str], views: set[str]) -> dict[str, str]:
     """By source table: those of the last landing that the source no longer has, or has as views that do not land."""
     return {
-        columns[0].source_table: "it is a view now, and INGEST_VIEWS is not set"
-        if columns[0].source_table in views
-        else "the source no longer has it"
-        for columns in known.values()
-        if columns and columns[0].source_table not in present
+        table: "it is a view now, and INGEST_VIEWS is not set" if table in views else "the source no longer has it"
+        for table in followed
+        if table not in present
     }
 
 
 def _holds(old: str, new: str) -> bool:
     """Whether every value of MySQL type ``old`` is also one of ``new``. Where that is not sure, no."""
+    if old.startswith(HASH_OF) != new.startswith(HASH_OF):
+        return False
+    old, new = old.removeprefix(HASH_OF), new.removeprefix(HASH_OF)
     name, new_name = _name(old), _name(new)
     if _whole_numbers(old) or _whole_numbers(new):
         before, after = _whole_numbers(old), _whole_numbers(new)

@@ -152,7 +152,7 @@ class Landing:
         views = {table.name for table in found if table.is_view}
         columns = [f"{table.name}.{column.name}" for table in found for column in table.columns]
         self.settings.check_patterns({table.name for table in found} - views | followed.keys(), views, columns)
-        self._judge_vanished(known, {table.name for table in found}, views, {table.name for table in plans})
+        self._judge_vanished(followed, {table.name for table in found}, views, {table.name for table in plans})
         accepted = []
         for table in plans:
             verdict = self.verdicts[table.name] = drift.judge(table, known.get(table.name, []))
@@ -178,15 +178,12 @@ class Landing:
             accepted.append(table)
         return accepted
 
-    def _judge_vanished(
-        self, known: dict[str, list[drift.KnownColumn]], present: set[str], views: set[str], planned: set[str]
-    ) -> None:
-        wanted = {name: columns for name, columns in known.items() if self.settings.wants(columns[0].source_table)}
+    def _judge_vanished(self, followed: dict[str, str], present: set[str], views: set[str], planned: set[str]) -> None:
         may_land = present if self.settings.with_views else present - views
-        for source_table, reason in drift.vanished(wanted, may_land, views).items():
+        for source_table, reason in drift.vanished(filter(self.settings.wants, followed), may_land, views).items():
             report = self.reports[source_table] = TableReport(source_table)
             if self.settings.accept_drift:
-                name = next(name for name, columns in known.items() if columns[0].source_table == source_table)
+                name = followed[source_table]
                 self.forgotten.append(name)
                 fate = f"another table lands as {name} now" if name in planned else "its raw rows stay"
                 report.status, report.notes = "landed", [f"{reason}: {fate}, and it is not followed any more"]
@@ -285,7 +282,9 @@ class Landing:
             report.reason = (
                 f"{reading.loaded} were loaded, {arrived} arrived. The last good rows are untouched; run again."
             )
-        elif reading.partial and self.warehouse.has_unsure_key(table, reading.partial):
+        elif reading.partial is True and (
+            self.warehouse.has_empty_key(table) or self.warehouse.has_repeated_key(table)
+        ):
             report.status = "failed"
             report.reason = (
                 "a key could not be held, or is that of several rows, so changes cannot be found: take it out of"

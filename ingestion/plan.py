@@ -12,7 +12,18 @@ from ingestion.names import quote, quote_mysql, warehouse_names
 from ingestion.settings import Settings
 from ingestion.source import Source, SourceColumn, SourceTable, SourceUnavailable, select_list
 from ingestion.suppression import ERASED, Suppressions, erased_value
-from ingestion.types import INTEGER_BITS, LONG_TEXTS, NoPolicy, Policy, hashed, on_redshift, policy
+from ingestion.types import (
+    BYTES,
+    GEOMETRIES,
+    HASH_OF,
+    INTEGER_BITS,
+    LONG_TEXTS,
+    NoPolicy,
+    Policy,
+    hashed,
+    on_redshift,
+    policy,
+)
 
 MAX_COLUMNS = 1598
 """PostgreSQL's 1,600 without ``_loaded_at`` and, while staged, ``_exceptions``."""
@@ -41,7 +52,7 @@ class Column:
     @property
     def source_type(self) -> str:
         """Its type in MySQL, as records have it: what lands hashed is another thing than what lands in clear."""
-        return f"hash of {self.source.column_type}" if self.policy.is_hash else self.source.column_type
+        return f"{HASH_OF}{self.source.column_type}" if self.policy.is_hash else self.source.column_type
 
     @property
     def unfit(self) -> str | None:
@@ -226,7 +237,7 @@ def plan_table(
     plan = Table(table, name, tuple(columns), staged_name, change_column)
     if changed and not (change_column and plan.key):
         raise NoPolicy(f"INGEST_INCREMENTAL names {table.name}.{changed}; it takes the column, and a key on the table")
-    if change_column and (change_column.policy.is_hash or change_column.policy.raw_type == "bytea"):
+    if change_column and (change_column.policy.is_hash or change_column.source.data_type in BYTES | GEOMETRIES):
         raise NoPolicy(f"INGEST_INCREMENTAL names {table.name}.{changed}, which lands hashed or as bytes: no order")
     return plan
 

@@ -307,7 +307,7 @@ class Redshift(Warehouse):
             return Change(self._insert(table, run, ""), 0, 0)
         if verdict.added or verdict.widened:
             self._rebuild(table, verdict)
-        if table.key and not self.has_unsure_key(table, partial):
+        if table.key and not self.has_empty_key(table):
             return self._apply_by_key(table, run, partial)
         return self._apply_by_row(table, run)
 

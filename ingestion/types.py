@@ -53,6 +53,10 @@ class Policy:
         return self.staged_type or self.raw_type
 
 
+HASH_OF = "hash of "
+"""Before the type of a column that lands hashed, as records have it."""
+
+
 class NoPolicy(Exception):
     """A MySQL type this module does not know."""
 

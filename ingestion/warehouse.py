@@ -13,6 +13,7 @@ from ingestion.names import quote
 from ingestion.plan import EXCEPTIONS, Table
 from ingestion.records import Change, Records, Run
 from ingestion.source import Totals
+from ingestion.types import HASH_OF
 
 MYSQL_MD5 = "CAST(CONV(LEFT(MD5({}), 8), 16, 10) AS UNSIGNED)"
 """MySQL's expression for 32 bits of a hash of ``{}``, where the warehouse has not MySQL's CRC32."""
@@ -84,9 +85,10 @@ class Warehouse(Records):
         """
         if verdict.adopts:
             grants = self._grants(table)
+            dropped = []
             if verdict.breaking:
                 self._record_what_a_rebuild_takes(table, run)
-            dropped = self._drop_raw(table) if verdict.breaking else []
+                dropped = self._drop_raw(table)
             note = f"dropped with the old table: {', '.join(dropped)}" if dropped else ""
             self._write_exceptions(table, run, partial)
             self._adopt(table, run)
@@ -149,7 +151,7 @@ class Warehouse(Records):
             (table.name,),
         ):
             column = columns.get(name)
-            if column and column.policy.is_hash != source_type.startswith("hash of "):
+            if column and column.policy.is_hash != source_type.startswith(HASH_OF):
                 return
             names.append(name)
         if not names or table.name not in self.relations():
@@ -235,7 +237,7 @@ class Warehouse(Records):
 
     def _apply_changes(self, table: Table, run: Run, partial: bool | Blocks, rows: int) -> Change:
         raw, staged = self._raw(table), self._staged(table)
-        by_key = bool(table.key) and not self.has_unsure_key(table, partial)
+        by_key = bool(table.key) and not self.has_empty_key(table)
         self._find_changes(self._difference(table, partial) if by_key else self._difference_by_row(table))
         if by_key and not partial and self._pairs_are_wrong(table, rows):
             self._execute("drop table _changes")
@@ -318,13 +320,13 @@ class Warehouse(Records):
         numbers = ",".join(map(str, partial.numbers))
         return f"(select ctid, * from {self._raw(table)} where {block} = any('{{{numbers}}}'::bigint[]))"
 
-    def has_unsure_key(self, table: Table, partial: bool | Blocks) -> bool:
-        """Whether a key is NULL somewhere because it could not be held, or rows of an incremental table share one."""
+    def has_repeated_key(self, table: Table) -> bool:
+        """Whether staged rows share a key."""
         names = ", ".join(column.quoted for column in table.key)
-        if partial is True and self._rows(
-            f"select 1 from {self._staged(table)} group by {names} having count(*) > 1 limit 1"
-        ):
-            return True
+        return bool(self._rows(f"select 1 from {self._staged(table)} group by {names} having count(*) > 1 limit 1"))
+
+    def has_empty_key(self, table: Table) -> bool:
+        """Whether a key column is NULL somewhere because its value could not be held."""
         unsure = [column.quoted for column in table.key if column.unfit]
         if not unsure:
             return False

@@ -146,7 +146,7 @@ def test_a_raw_column_that_somebody_altered_stops_the_table() -> None:
 
 
 def test_a_table_that_vanished_is_named() -> None:
-    before = {"items": known(planned([("id", "int")])), "orders": known(planned([("id", "int")], table="orders"))}
+    before = ["items", "orders"]
     assert vanished(before, {"items"}, set()) == {"orders": "the source no longer has it"}
     assert vanished(before, {"items"}, {"orders"}) == {"orders": "it is a view now, and INGEST_VIEWS is not set"}
 
@@ -288,6 +288,16 @@ def test_what_lands_hashed_does_not_become_clear_by_itself(lane: Lane) -> None:
         assert lane.land(after, accept_drift=True).status == "ok"
         assert (lane.warehouse("select email from {raw}.people") == [("a@x",)]) == (after == clear)
         assert lane.warehouse("select row_key from {raw}._landing_deletions") == []
+
+
+def test_a_hashed_column_of_another_type_stops_its_table(lane: Lane) -> None:
+    hashed = {"INGEST_HASH_COLUMNS": "items.v", "INGEST_HASH_KEY": "k" * 40}
+    lane.execute("create table items (id int primary key, v int)", "insert into items values (1, 1)")
+    lane.land_one(hashed)
+    lane.execute("alter table items modify v bigint")
+    assert "to hash of bigint" in lane.land_one(hashed).notes[0]
+    lane.execute("alter table items modify v varchar(50)")
+    assert "to hash of varchar(50)" in of(lane.land(hashed), "items").reason
 
 
 def test_a_table_that_would_take_anothers_name_is_named(lane: Lane) -> None:
