@@ -85,7 +85,7 @@ def test_nothing_is_refused_when_nothing_landed(warehouse: Warehouse) -> None:
 def test_facts_do_not_run_ahead_of_their_history(warehouse: Warehouse) -> None:
     said = warehouse.dbt("run")
     assert "int_orders__bound would take in a landing that snap_customers does not know yet" in said
-    assert "run `dbt build`" in said
+    assert "run `dbt build`" in said and "--select" not in said
     assert "snap_customers" in warehouse.dbt("build", "--select", "int_orders__bound", "fct_orders")
     assert "snap_" not in warehouse.dbt("build", "--select", "fct_stock_levels"), "its products have not changed"
     assert warehouse.dbt("snapshot") == ""
