@@ -17,7 +17,6 @@
 
 with customers as (
     select * from {{ ref('dim_customers') }}
-    where customer_number is not null
 ),
 
 dates as (
@@ -34,12 +33,7 @@ activity as (
 ),
 
 orders as (
-    select
-        order_number,
-        customer_number,
-        order_date
-    from {{ ref('int_orders__bound') }}
-    where is_in_source and customer_number is not null and order_date is not null
+    select * from {{ ref('int_orders__bound') }}
 ),
 
 sales as (
@@ -96,10 +90,8 @@ months as (
 ),
 
 {% if is_incremental() -%}
-stored_span as (
-    select
-        min(as_of_date_key) as first_as_of_date_key,
-        max(as_of_date_key) as last_as_of_date_key
+stored_months as (
+    select max(as_of_date_key) as last_as_of_date_key
     from {{ this }}
 ),
 
@@ -113,29 +105,22 @@ stored_labels as (
 new_months as (
     select months.as_of_date_key
     from months
+    cross join stored_months
     cross join stored_labels
-    left join stored_span
-        on
-            months.as_of_date_key >= stored_span.first_as_of_date_key
-            and months.as_of_date_key <= stored_span.last_as_of_date_key
-            and months.is_label_known = (months.as_of_date_key <= stored_labels.last_known_as_of_date_key)
-    where stored_span.first_as_of_date_key is null
+    where
+        months.as_of_date_key > stored_months.last_as_of_date_key
+        or months.is_label_known <> (months.as_of_date_key <= stored_labels.last_known_as_of_date_key)
 ),
 
 stored_totals as (
     select * from {{ this }}
-    where as_of_date_key in (select stored_span.last_as_of_date_key from stored_span)
-),
-
-changed_lines as (
-    select order_number from {{ ref('fct_order_product_lines') }}
-    where _loaded_at > {{ watermark() }}
+    where as_of_date_key in (select stored_months.last_as_of_date_key from stored_months)
 ),
 
 members_with_changed_lines as (
-    select distinct bound_orders.customer_number
-    from changed_lines
-    inner join {{ ref('int_orders__bound') }} as bound_orders on changed_lines.order_number = bound_orders.order_number
+    select distinct customer_number
+    from {{ ref('fct_order_product_lines') }}
+    where _loaded_at > {{ watermark() }}
 ),
 
 -- What changed by its time of change; what was deleted, or moved to another customer, by the totals it leaves behind.
@@ -174,8 +159,8 @@ members as (
 -- Booked sales per product line. Net sales would let a later cancellation leak into the past.
 product_line_sales as (
     select
-        orders.customer_number,
-        {{ month_end('orders.order_date') }} as month_end_date,
+        sales.customer_number,
+        sales.order_month,
         {%- for column, product_line in product_lines.items() %}
         sum(
             case when sales.product_line = '{{ product_line }}' then sales.gross_sales_amount else 0 end
@@ -183,9 +168,8 @@ product_line_sales as (
         {%- endfor %}
         max(sales._loaded_at) as _loaded_at
     from members
-    inner join orders on members.customer_number = orders.customer_number
-    inner join sales on orders.order_number = sales.order_number
-    group by orders.customer_number, {{ month_end('orders.order_date') }}
+    inner join sales on members.customer_number = sales.customer_number
+    group by sales.customer_number, sales.order_month
 ),
 
 payment_events as (
@@ -239,17 +223,17 @@ movements as (
         activity.first_order_date,
         activity.last_order_date,
         {%- for column in product_lines %}
-        coalesce(product_line_sales.{{ column }}_amount, 0) as {{ column }}_amount,
+        product_line_sales.{{ column }}_amount,
         {%- endfor %}
-        coalesce(payment_delays.days_to_pay, 0) as days_to_pay,
-        coalesce(payment_delays.payments_after_an_order, 0) as payments_after_an_order,
+        payment_delays.days_to_pay,
+        payment_delays.payments_after_an_order,
         product_line_sales._loaded_at
     from members
     inner join activity on members.customer_number = activity.customer_number
     left join product_line_sales
         on
             activity.customer_number = product_line_sales.customer_number
-            and activity.month_end_date = product_line_sales.month_end_date
+            and to_char(cast(activity.month_end_date as timestamp), 'YYYY-MM') = product_line_sales.order_month
     left join payment_delays
         on
             activity.customer_number = payment_delays.customer_number

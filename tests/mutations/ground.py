@@ -23,7 +23,8 @@ from tests.conftest import PROJECT, Servers
 
 LANDED = "mutants_landed"
 SCALE = 0.3
-FIRST_DAY = datetime.date(2005, 6, 1)
+# The last is late enough for a label to have become known since.
+DATES = [datetime.date(2005, 6, 1), datetime.date(2005, 6, 2), datetime.date(2005, 6, 3), datetime.date(2005, 7, 1)]
 
 _LINE = "replace into orderdetails select {order}, productCode, {quantity}, 9.99, 1 from products order by productCode limit 1"
 _PRICES = "update products set buyPrice = buyPrice + 1, MSRP = MSRP + 2 where crc32(productCode) % 3 = {third}"
@@ -113,8 +114,7 @@ def prepare(servers: Servers, target: Path) -> dbtRunnerResult:
     home.update_state(source=None)
     with home.locked():
         source.ensure(None, scale=SCALE, seed=3, when_replaced=postgres.reset)
-    for number, mishaps in enumerate(DAYS):
-        day = FIRST_DAY + datetime.timedelta(days=number)
+    for number, (day, mishaps) in enumerate(zip(DATES, DAYS, strict=True)):
         with mysql.connect(home.read_state()[mysql.NAME], mysql.DATABASE) as connection:
             trade(connection, day, seed=number)
             with connection.cursor() as cursor:
