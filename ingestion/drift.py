@@ -79,7 +79,9 @@ def judge(table: Table, known: Sequence[KnownColumn]) -> Verdict:
 def vanished(followed: Iterable[str], present: set[str], views: set[str]) -> dict[str, str]:
     """By source table: those of the last landing that the source no longer has, or has as views that do not land."""
     return {
-        table: "it is a view now, and INGEST_VIEWS is not set" if table in views else "the source no longer has it"
+        table: "it is a view now, and INGEST_VIEWS is not set"
+        if table in views
+        else "the source no longer has it, or MYSQL_USER may not read it"
         for table in followed
         if table not in present
     }

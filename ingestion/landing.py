@@ -24,7 +24,7 @@ from ingestion.redshift import Redshift, S3Stage
 from ingestion.settings import Settings, SettingsError
 from ingestion.source import Source, TableUnreadable
 from ingestion.stage import Chunk, Stage
-from ingestion.warehouse import Warehouse
+from ingestion.warehouse import NotPublished, Warehouse
 
 log = logging.getLogger("ingestion")
 NOT_READ = "not read: the server's log stands where it stood"
@@ -110,7 +110,8 @@ class Landing:
         """Of the tables that were read to the end."""
         self.verdicts: dict[str, Verdict] = {}
         self.load_ids: dict[str, list[str]] = {}
-        self.forgotten: list[str] = []
+        self.forgotten: dict[str, str] = {}
+        """Raw tables that are not followed any more, each with the one that takes its place, or nothing."""
         self.extracted: queue.Queue[Chunk | BaseException | None] = queue.Queue()
 
     def run(self) -> Report:
@@ -139,6 +140,10 @@ class Landing:
         now = self.settings.as_of or self.started_at
         if last and now < last and self.settings.as_of:
             raise SettingsError(f"AS_OF={now.isoformat()} is before the last landing, {last.isoformat()}.")
+        self.clock_stands = bool(last and now < last)
+        """Whether the last landing is dated later than now."""
+        if self.clock_stands:
+            log.warning("The last landing is dated %s, later than now; until then each compares whole tables.", last)
         return max(now, last + datetime.timedelta(microseconds=1)) if last else now
 
     def _plan(self) -> list[Table]:
@@ -174,7 +179,7 @@ class Landing:
                 continue
             report.notes += verdict.breaking
             if old_name != table.name:
-                self.forgotten.append(old_name)
+                self.forgotten[old_name] = table.name
             accepted.append(table)
         return accepted
 
@@ -184,7 +189,7 @@ class Landing:
             report = self.reports[source_table] = TableReport(source_table)
             if self.settings.accept_drift:
                 name = followed[source_table]
-                self.forgotten.append(name)
+                self.forgotten[name] = name if name in planned else ""
                 fate = f"another table lands as {name} now" if name in planned else "its raw rows stay"
                 report.status, report.notes = "landed", [f"{reason}: {fate}, and it is not followed any more"]
             else:
@@ -250,6 +255,7 @@ class Landing:
 
     def _extract_table(self, table: Table) -> None:
         started = time.monotonic()
+        self.source.check_held(table.source.name)
         reading = reading_of(self, table)
         if not reading.run():  # a NUL or surrogate among its texts: once more, with every text checked
             table = plan_table(
@@ -321,19 +327,24 @@ class Landing:
         """What the transaction did to each table; None, and one table less, where the warehouse refuses one."""
         warehouse, changes = self.warehouse, {}
         warehouse.begin()
-        for name in self.forgotten:
-            warehouse.forget(name)
+        published = {"", *(table.name for table in remaining)}
+        for name, successor in self.forgotten.items():
+            if successor in published:
+                warehouse.forget(name)
         for table in remaining:
             verdict, reading = self.verdicts[table.name], self.readings[table]
             try:
                 changes[table] = warehouse.publish(table, verdict, run, reading.partial, reading.loaded.rows)
                 self._record(table, run, changes[table])
                 warehouse.record_columns(table)
-            except psycopg2.Error as error:
+            except (NotPublished, psycopg2.Error) as error:
                 warehouse.rollback()
                 remaining.remove(table)
                 report = self._report(table)
                 report.status = "failed"
+                if isinstance(error, NotPublished):
+                    report.reason = f"it could not be published. The last good rows are untouched; {error}."
+                    return None
                 remedy = "If the raw table was altered by hand, undo that, or drop it: the next run makes it anew."
                 if error.pgcode and error.pgcode.startswith("54"):  # a limit of the program
                     remedy = "It is too wide for the warehouse: leave columns out by INGEST_EXCLUDE_COLUMNS."

@@ -52,6 +52,11 @@ def fit(name: str) -> str:
     return f"{name[: MAX_LENGTH - 9]}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
+def raw_schema(database: str) -> str:
+    """Where the tables of a MySQL database land."""
+    return fit(f"raw_{snake_case(database)}")
+
+
 def quote_mysql(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"
 

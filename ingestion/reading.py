@@ -222,7 +222,8 @@ class Reading:
 
     def _is_old(self, state: State) -> bool:
         """Whether it is time to compare the whole table again."""
-        return self.landing.loaded_at - state.compared_at >= self.landing.settings.full_every
+        landing = self.landing
+        return landing.clock_stands or landing.loaded_at - state.compared_at >= landing.settings.full_every
 
 
 class BlockReading(Reading):

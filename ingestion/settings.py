@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ingestion.environment import SettingsError, is_local, secret, warehouse_tls
-from ingestion.names import fit, snake_case
+from ingestion.names import fit, raw_schema, snake_case
 
 __all__ = ["Settings", "SettingsError", "from_environment", "words"]
 
@@ -71,7 +71,7 @@ class Settings:
 
     @property
     def raw_schema(self) -> str:
-        return fit(f"raw_{snake_case(self.database)}")
+        return raw_schema(self.database)
 
     @property
     def staging_schema(self) -> str:
@@ -149,13 +149,14 @@ def from_environment(environment: Mapping[str, str] = os.environ, **options: Any
         "database": read.required("MYSQL_DATABASE"),
         "ssl": _tls(host, read),
     }
-    own_user, to_redshift = read.text("INGEST_USER"), read.text("DBT_TARGET") == "redshift"
+    own_user, own_password = read.text("INGEST_USER"), read.secret("INGEST_PASSWORD")
+    to_redshift = read.text("DBT_TARGET") == "redshift"
     prefix = "REDSHIFT_" if to_redshift else "PG"
     warehouse = {
         "host": read.required(f"{prefix}HOST"),
         "port": str(read.integer(f"{prefix}PORT", 5439 if to_redshift else 5432)),
         "user": own_user or read.required(f"{prefix}USER"),
-        "password": read.secret("INGEST_PASSWORD" if own_user else f"{prefix}PASSWORD"),
+        "password": own_password if own_user else read.secret(f"{prefix}PASSWORD"),
         "dbname": read.required(f"{prefix}DATABASE"),
     }
     tls = warehouse_tls(environment, prefix)
@@ -184,6 +185,8 @@ def from_environment(environment: Mapping[str, str] = os.environ, **options: Any
         if not all(column.partition(".")):
             raise SettingsError(f"{column!r} names no column; write table.column.")
     work_folder = Path(read.text("INGEST_WORK_FOLDER") or tempfile.gettempdir())
+    if unknown := sorted(name for name in environment if name.startswith("INGEST_") and name not in read.known):
+        raise SettingsError(f"There is no setting {', '.join(unknown)}; .env.example has all. Nothing was read.")
     return Settings(mysql=mysql, database=mysql["database"], warehouse=warehouse, work_folder=work_folder, **values)
 
 
@@ -195,8 +198,10 @@ def words(text: str | None) -> tuple[str, ...]:
 class _Reader:
     def __init__(self, environment: Mapping[str, str]):
         self.environment = environment
+        self.known: set[str] = set()
 
     def text(self, name: str) -> str:
+        self.known.add(name)
         return self.environment.get(name, "").strip()
 
     def words(self, name: str) -> tuple[str, ...]:
@@ -220,6 +225,7 @@ class _Reader:
         return int(text or default)
 
     def secret(self, name: str) -> str:
+        self.known |= {name, f"{name}_FILE"}
         return secret(self.environment, name)
 
 

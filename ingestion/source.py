@@ -111,8 +111,9 @@ class Source:
             limit = f"max_statement_time = {timeout}" if self.is_mariadb else f"max_execution_time = {timeout * 1000}"
             self._query(f"SET SESSION {limit}")
             before = self._log_position()
-            self._query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")  # of the next statement alone
-            self._query("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
+            self._query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")  # of the next transaction alone
+            self._query("START TRANSACTION READ ONLY")
+            self._held = self._hold_definitions()
             self.position = before if before == self._log_position() else None
             """Where the log of the server stands in the snapshot; None where it moved meanwhile, or nobody says."""
         except (pymysql.Error, OSError, RuntimeError) as error:
@@ -130,6 +131,11 @@ class Source:
         self._aborted.set()
         with contextlib.suppress(OSError, AttributeError):  # closed already
             cast(Any, self._connection)._sock.shutdown(socket.SHUT_RDWR)
+
+    def check_held(self, table: str) -> None:
+        """Raises ``TableUnreadable`` for a table whose definition may have changed since the snapshot."""
+        if refusal := self._held[table]:
+            raise TableUnreadable(refusal)
 
     def tables(self) -> list[SourceTable]:
         """All tables and views, the largest first."""
@@ -155,6 +161,7 @@ class Source:
                 bool(in_innodb) and name not in computed,
             )
             for name, estimate, transactional, is_view, in_innodb in rows
+            if name in self._held  # else it came later than the snapshot
         ]
         return sorted(tables, key=lambda table: (-table.estimated_rows, table.name))
 
@@ -175,6 +182,8 @@ class Source:
         except pymysql.OperationalError as error:
             if error.args and error.args[0] in (2006, 2013, 2014):
                 raise self._lost(error) from None
+            if error.args and error.args[0] == ER.LOCK_DEADLOCK:  # it takes the snapshot away
+                raise SourceUnavailable(f"A table of {self._settings.database} was being altered. Run again.") from None
             raise TableUnreadable(_explain(error, self._settings)) from None
         except pymysql.Error as error:
             raise TableUnreadable(_explain(error, self._settings)) from None
@@ -256,6 +265,36 @@ class Source:
         if overlong:
             reason = f"{overlong} rows are longer, as text, than the server's max_allowed_packet; raise it there"
             raise TableUnreadable(reason)
+
+    def _hold_definitions(self) -> dict[str, str]:
+        """Keep every table as it is defined until the connection closes, then open the snapshot.
+
+        A snapshot is of rows: a table that took the name of another after it, or a partition its place, would be read
+        without an error. Returns the tables and views, each with why it could not be held, or nothing.
+        """
+        held: dict[str, str] = {}
+        engines: dict[str, str] = {}
+        for name, engine, is_view in self._query(
+            "SELECT table_name, engine, coalesce(table_type, '') = 'VIEW' FROM information_schema.tables"
+            " WHERE table_schema = database() AND coalesce(table_type, '') NOT IN ('SYSTEM VIEW', 'SEQUENCE')"
+            " ORDER BY 3, 1"
+        ):
+            wanted = self._settings.wants(name) and (self._settings.with_views or not is_view)
+            held[name] = self._look(name, limit=0) if wanted else ""  # opens the table and reads no row
+            if wanted and not is_view and not held[name]:
+                engines.setdefault(engine, name)
+        for name in engines.values():  # the first row that is asked for opens the snapshot of its engine
+            self._look(name, limit=1)
+        return held
+
+    def _look(self, table: str, limit: int) -> str:
+        """Why not, if it cannot be read."""
+        try:
+            for _ in self.stream(f"{select_list(self._settings.database, table, '1')} LIMIT {limit}"):
+                pass
+        except TableUnreadable as error:
+            return str(error)
+        return ""
 
     def _log_position(self) -> str | None:
         """Which server this is, since when, and how far InnoDB wrote its log; None where it does not say.

@@ -19,6 +19,10 @@ MYSQL_MD5 = "CAST(CONV(LEFT(MD5({}), 8), 16, 10) AS UNSIGNED)"
 """MySQL's expression for 32 bits of a hash of ``{}``, where the warehouse has not MySQL's CRC32."""
 
 
+class NotPublished(Exception):
+    """Something in the warehouse is in the way of one table; the message says what to do about it."""
+
+
 class Warehouse(Records):
     """PostgreSQL; what Redshift does otherwise is in ``redshift``."""
 
@@ -84,6 +88,7 @@ class Warehouse(Records):
         where it names blocks, they are all rows of these blocks, and those of others stay. ``rows``: how many they are.
         """
         if verdict.adopts:
+            self._refuse_to_lose_policies(table)
             grants = self._grants(table)
             dropped = []
             if verdict.breaking:
@@ -95,6 +100,7 @@ class Warehouse(Records):
             for grantee, privilege in grants:
                 self._execute(f"grant {privilege} on {self._raw(table)} to {grantee}")
             return Change(rows, 0, 0, note)
+        self._refuse_what_interferes(table)
         remade = self._alter(table, verdict)
         self._write_exceptions(table, run, partial)
         change = self._apply_changes(table, run, partial, rows)
@@ -166,6 +172,40 @@ class Warehouse(Records):
             (table.name, run.loaded_at, run.id),
         )
 
+    def _refuse_what_interferes(self, table: Table) -> None:
+        """Raises ``NotPublished`` where something made by hand would change, hide or keep what is written."""
+        found = self._rows(
+            """
+            with raw as (select %s::regclass as oid)
+            select 'trigger ' || quote_ident(tgname) from pg_trigger join raw on tgrelid = raw.oid
+            where not tgisinternal and tgenabled <> 'D' and tgtype & 2 <> 0
+            union all
+            select 'rule ' || quote_ident(rulename) from pg_rewrite join raw on ev_class = raw.oid
+            union all
+            select 'child table ' || inhrelid::regclass from pg_inherits join raw on inhparent = raw.oid
+            union all
+            select 'deferrable constraint ' || quote_ident(conname) from pg_constraint join raw on conrelid = raw.oid
+            where condeferrable
+            union all
+            select 'row level security, which counts for its owner as well' from raw where row_security_active(raw.oid)
+            order by 1
+            """,
+            (self._raw(table),),
+        )
+        if found:
+            raise NotPublished(f"drop what was made on its raw table by hand: {', '.join(what for (what,) in found)}")
+
+    def _refuse_to_lose_policies(self, table: Table) -> None:
+        if self._value(
+            "select exists (select from pg_class c where c.oid = to_regclass(%s)"
+            " and (c.relrowsecurity or exists (select from pg_policy p where p.polrelid = c.oid)))",
+            (self._raw(table),),
+        ):
+            raise NotPublished(
+                "its raw table has row level security, which the new one would not have: drop the policies and disable"
+                " it, land, and make them again"
+            )
+
     def _drop_raw(self, table: Table) -> list[str]:
         """Drop the raw table and the views on it; returns their names."""
         views = [name for name, *_ in self._dependent_views(table)]
@@ -188,8 +228,8 @@ class Warehouse(Records):
             self._execute(f"alter table {self._raw(table)} {', '.join(steps)}")
             if foreign:
                 return ", ".join(name for name, *_ in views)
-            for name, definition, owner, grants, _ in views:
-                self._execute(f"create view {name} as {definition}")
+            for name, definition, owner, grants, options, _ in views:
+                self._execute(f"create view {name} {f'with ({options})' if options else ''} as {definition}")
                 for grantee, privilege in grants or []:
                     self._execute(f"grant {privilege} on {name} to {grantee}")
                 self._execute(f"alter view {name} owner to {owner}")
@@ -199,6 +239,7 @@ class Warehouse(Records):
 
     def _replace_by_copy(self, table: Table) -> None:
         """The same rows and grants, without the views."""
+        self._refuse_to_lose_policies(table)
         raw, copy, grants = self._raw(table), f"{self.raw}._landing_copy", self._grants(table)
         self._execute(f"create table {copy} (like {raw} including all)")
         self._execute(f"insert into {copy} select * from {raw}")
@@ -208,7 +249,7 @@ class Warehouse(Records):
             self._execute(f"grant {privilege} on {raw} to {grantee}")
 
     def _dependent_views(self, table: Table) -> list[tuple[Any, ...]]:
-        """Views that read the raw table, each after those it reads: name, definition, owner, grants, whether ours."""
+        """Views on the raw table, each after those it reads: name, definition, owner, grants, options, whether ours."""
         return self._rows(
             """
             with recursive dependents(oid, depth) as (
@@ -227,6 +268,7 @@ class Warehouse(Records):
                     case when a.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(a.grantee)) end,
                     a.privilege_type])
                  from aclexplode(c.relacl) a where a.grantee <> c.relowner),
+                array_to_string(c.reloptions, ', '),
                 pg_has_role(c.relowner, 'usage')
             from (select oid, max(depth) as depth from dependents where depth > 0 group by oid) found
             join pg_class c on c.oid = found.oid and c.relkind = 'v'
@@ -242,6 +284,10 @@ class Warehouse(Records):
         if by_key and not partial and self._pairs_are_wrong(table, rows):
             self._execute("drop table _changes")
             self._find_changes(self._difference_by_row(table))
+        gone, differing, new = self._rows(
+            "select count(*) filter (where staged_row is null), count(raw_row) filter (where staged_row is not null),"
+            " count(*) filter (where raw_row is null) from _changes"
+        )[0]
         names = ", ".join(column.quoted for column in table.columns)
         values = ", ".join(column.published("s") for column in table.columns)
         self._execute(
@@ -263,6 +309,8 @@ class Warehouse(Records):
             (run.loaded_at,),
         )
         self._execute("drop table _changes")
+        if (inserted, updated, deleted) != (new, differing, gone):
+            raise NotPublished("another session changed rows of its raw table meanwhile: run again")
         return Change(inserted, updated, deleted)
 
     def _find_changes(self, difference: str) -> None:

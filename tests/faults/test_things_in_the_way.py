@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from sandbox import home, postgres
 from tests.faults.conftest import Result
 from tests.faults.shop import CANARY, Shop
 from tests.faults.test_kill_the_loader import CLEANING
@@ -186,6 +187,120 @@ def test_altered_by_hand_and_named(shop: Shop, result: Result, what: str) -> Non
     assert again.end() == 0, again.said()
     assert shop.raw() == shop.source()
     result.healed = "exact once the raw table is dropped"
+
+
+MADE_ON_IT = {
+    "trigger": (
+        "create function {raw}.keep() returns trigger language plpgsql as 'begin return null; end';"
+        "create trigger keep before delete or update on {raw}.orders for each row execute function {raw}.keep()",
+        "drop trigger keep on {raw}.orders",
+    ),
+    "rule": ("create rule keep as on delete to {raw}.orders do instead nothing", "drop rule keep on {raw}.orders"),
+    "child table": ("create table {raw}.child () inherits ({raw}.orders)", "drop table {raw}.child"),
+    "deferrable constraint": (
+        "alter table {raw}.orders add unique (id) deferrable initially deferred",
+        "alter table {raw}.orders drop constraint orders_id_key",
+    ),
+    "row level security": (
+        "create policy partly on {raw}.orders using (id > 100); alter table {raw}.orders enable row level security;"
+        "alter table {raw}.orders force row level security",
+        "alter table {raw}.orders no force row level security",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", MADE_ON_IT)
+def test_what_would_interfere_is_named(shop: Shop, result: Result, what: str) -> None:
+    """Else a row would stay, or be hidden, and no later landing would notice."""
+    make, undo = MADE_ON_IT[what]
+    shop.land()
+    before = shop.source()
+    shop.lane.warehouse(f"set role fault; {make}")
+    shop.change()
+    landing = shop.start()
+    assert landing.end() == 1, landing.said()
+    assert (
+        "error: orders: it could not be published. The last good rows are untouched; drop what was made"
+        in landing.said()
+    )
+    assert f"by hand: {what}" in landing.said(), landing.said()
+    shop.lane.warehouse(f"set role fault; {undo}")
+    assert shop.raw() == shop.source() | {"orders": before["orders"]}
+    result.scenario = f"by hand: {what} on a raw table"
+    result.seen = "orders named, and as before; the others new"
+    shop.runs += 1
+    shop.heals()
+    result.healed = "exact"
+
+
+@pytest.mark.parametrize("how", ["a wider column", "--accept-drift"])
+def test_row_level_security_is_not_lost(shop: Shop, result: Result, how: str) -> None:
+    """A table that is made anew has no policies: whoever reads it through a view of theirs would see all rows."""
+    shop.land()
+    shop.lane.warehouse(
+        "set role fault; create policy partly on {raw}.orders for select using (id > 100);"
+        " alter table {raw}.orders enable row level security; grant usage on schema {raw} to pg_monitor;"
+        " grant select on {raw}.orders to pg_monitor"
+    )
+    administrator = postgres.connect(home.read_state()[postgres.NAME])
+    with administrator, administrator.cursor() as cursor:
+        view = f"{shop.lane.raw}.theirs"
+        cursor.execute(f"create view {view} as select line_count from {shop.lane.raw}.orders")
+        cursor.execute(f"alter view {view} owner to pg_monitor; grant select on {view} to public")
+    administrator.close()
+    change = "total decimal(9,1)" if how == "--accept-drift" else "line_count bigint not null"
+    shop.lane.execute(f"alter table orders modify {change}")
+    landing = shop.start(*[how] if how == "--accept-drift" else [])
+    assert landing.end() == 1, landing.said()
+    assert (
+        "error: orders: it could not be published. The last good rows are untouched; its raw table has row level"
+        in landing.said()
+    )
+    assert shop.lane.warehouse("select count(*) from {raw}.theirs") == [(300,)]
+    result.scenario, result.seen = f"row level security on a raw table, {how}", "named, and as before"
+    shop.lane.warehouse("drop policy partly on {raw}.orders; alter table {raw}.orders disable row level security")
+    assert shop.start(*[how] if how == "--accept-drift" else []).end() == 0
+    assert shop.raw() == shop.source()
+    result.healed = "exact once the policy is dropped"
+
+
+def test_views_keep_their_options(shop: Shop, result: Result) -> None:
+    shop.land()
+    shop.lane.warehouse(
+        "set role fault; create view {raw}.mine with (security_invoker = true, security_barrier = true)"
+        " as select line_count from {raw}.orders"
+    )
+    shop.lane.execute("alter table orders modify line_count bigint not null")
+    assert shop.start().end() == 0
+    options = "select reloptions from pg_class where oid = '{raw}.mine'::regclass"
+    assert shop.lane.warehouse(options) == [(["security_invoker=true", "security_barrier=true"],)]
+    shop.lane.warehouse("drop view {raw}.mine")
+    assert shop.raw() == shop.source()
+    result.seen, result.healed = "the view has them", "exact"
+
+
+def test_rows_that_somebody_changes_meanwhile(shop: Shop, result: Result) -> None:
+    shop.land()
+    before = shop.source()
+    shop.lane.warehouse("alter table {raw}.orders add column note text")
+    shop.change()
+    holder = _session(shop, "update {raw}.orders set note = 'x' where id = 10")
+    landing = shop.start()
+    waiting = "select count(*) from pg_stat_activity where application_name = 'landing' and wait_event_type = 'Lock'"
+    for _ in range(100):
+        if shop.lane.warehouse(waiting) == [(1,)]:
+            break
+        time.sleep(0.1)
+    holder.commit()
+    holder.close()
+    assert landing.end() == 1, landing.said()
+    assert "error: orders: " in landing.said() and "another session changed rows of its raw table" in landing.said()
+    shop.lane.warehouse("alter table {raw}.orders drop column note")
+    assert shop.raw() == shop.source() | {"orders": before["orders"]}
+    result.seen = "orders named, and as before; the others new"
+    shop.runs += 1
+    shop.heals()
+    result.healed = "exact"
 
 
 def test_values_changed_by_hand_are_found_by_full(shop: Shop, result: Result) -> None:

@@ -335,3 +335,18 @@ def test_what_a_rebuild_takes_is_recorded(shop: Lane) -> None:
     shop.execute("alter table items modify price decimal(8,1)", "delete from items")
     shop.land(accept_drift=True)
     assert shop.warehouse(recorded) == [("1",), ("2",)], "without a key nothing tells rows apart"
+
+
+def test_a_table_is_followed_until_another_has_landed_in_its_place(lane: Lane) -> None:
+    lane.execute("create table Items (id int primary key)", "insert into Items values (1), (2)")
+    lane.land()
+    lane.execute("rename table Items to items", "delete from items where id = 1")
+    holder = lane.servers.mysql(lane.database)
+    with holder.cursor() as cursor:
+        cursor.execute("lock tables items write")
+    report = lane.land({"INGEST_STATEMENT_TIMEOUT_SECONDS": "2"}, accept_drift=True)
+    assert "it could not be read" in of(report, "items").reason
+    holder.close()
+    assert lane.warehouse("select distinct source_table from {raw}._landing_columns") == [("Items",)]
+    assert lane.land(accept_drift=True).status == "ok"
+    assert lane.warehouse("select id from {raw}.items") == [(2,)]

@@ -211,3 +211,12 @@ def test_a_look_back_before_the_first_year_reads_everything(lane: Lane) -> None:
 def test_a_change_column_is_named_exactly(events: Lane) -> None:
     with pytest.raises(SettingsError, match="not a pattern"):
         events.land({"INGEST_INCREMENTAL": "*.updated_at"})
+
+
+def test_after_a_landing_of_the_future_all_is_compared(events: Lane, caplog: pytest.LogCaptureFixture) -> None:
+    """The clock stands until then, and the week after which all is compared would not end."""
+    _land(events, "2205-03-02T00:00:00")
+    events.execute("delete from events where id <= 10")
+    table = events.land_one(SETTINGS)
+    assert table.deleted == 10 and _raw(events) == _source(events)
+    assert "The last landing is dated 2205-03-02" in caplog.text

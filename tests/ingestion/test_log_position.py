@@ -12,6 +12,7 @@ import pytest
 
 from ingestion import source
 from ingestion.landing import Report
+from ingestion.reading import BlockReading, Reading
 from ingestion.settings import from_environment
 from ingestion.source import Source
 from sandbox import mysql
@@ -84,7 +85,8 @@ def test_what_nobody_wrote_to_is_not_read(shop: Lane, monkeypatch: pytest.Monkey
     def refused(*_: object) -> None:
         raise AssertionError("something was read")
 
-    monkeypatch.setattr(Source, "stream", refused)
+    monkeypatch.setattr(Reading, "_take", refused)
+    monkeypatch.setattr(BlockReading, "_take", refused)
     monkeypatch.setattr("ingestion.stage.Stage.copy", refused)
     rows_read = shop.source(READ)
     report = _rest(shop)

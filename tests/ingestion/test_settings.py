@@ -186,3 +186,10 @@ def test_a_pattern_that_fits_nothing_lands_nothing_in_clear(people: Lane, name: 
     with pytest.raises(SettingsError, match=f"{name}: {pattern.replace('*', '.')} fits nothing"):
         people.land({name: pattern, "INGEST_HASH_KEY": "k"})
     assert _tables(people) == []
+
+
+@pytest.mark.parametrize("name", ["INGEST_HASH_COLUMN", "INGEST_EXCLUDED_COLUMNS"])
+def test_a_setting_that_does_not_exist_lands_nothing(people: Lane, name: str) -> None:
+    with pytest.raises(SettingsError, match=f"There is no setting {name}; .env.example has all. Nothing was read."):
+        people.land({name: "people.email"})
+    assert people.warehouse("select to_regnamespace('{raw}')") == [(None,)]
