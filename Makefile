@@ -21,7 +21,7 @@ help: ## this list
 setup: .venv/installed ## the virtual environment, with hash-pinned packages
 .venv/installed: requirements.txt requirements-uv.txt
 	@$(PYTHON) -m sandbox.prerequisites
-	@$(PYTHON) -m venv .venv || { echo "error: this Python has no venv module; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	@$(PYTHON) -m venv .venv || { echo "error: no virtual environment could be made in $(CURDIR): may you write there, and has this Python the venv module (on Debian: apt-get install python3-venv)?" >&2; exit 1; }
 	@echo "Installing the Python packages ..."
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
 	@$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements-uv.txt requirements.txt \
@@ -45,7 +45,7 @@ roles: setup ## make the warehouse's roles: who may land, build, read what
 run: setup ## land, then dbt build: what a scheduler calls; TARGET=redshift
 	@$(WITH_SERVERS) $(BIN)/python -m ingestion
 	@$(WITH_SERVERS) $(BIN)/dbt build --exclude-resource-type unit_test
-freshness: setup ## ends with 1 when the last landing is older than the sources' contracts allow: for a scheduler
+freshness: setup ## fails when the last landing is older than the sources' contracts allow: for a scheduler
 	@$(WITH_SERVERS) $(BIN)/dbt source freshness
 erase: setup ## erase one person's personal data: CUSTOMER=103; ARGS=--dry-run to see what would go
 	@$(WITH_SERVERS) $(BIN)/python -m erasure customer $(CUSTOMER) $(ARGS)

@@ -34,7 +34,7 @@ def rows(connection: Any, statement: Any, values: tuple[Any, ...] | None = None)
 
 def last_landing(connection: Any) -> tuple[str, str] | None:
     """Run id and time of the last landing; None if nothing has landed."""
-    raw = "raw_" + os.environ.get("MYSQL_DATABASE", "classicmodels")
+    raw = os.environ.get("DBT_RAW_SCHEMA") or "raw_" + os.environ.get("MYSQL_DATABASE", "classicmodels")
     if rows(connection, "select to_regclass(%s)", (f'"{raw}"._landing_runs',)) == [(None,)]:
         return None
     statement = sql.SQL(

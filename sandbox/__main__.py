@@ -12,6 +12,7 @@ from pathlib import Path
 import psycopg2
 import pymysql
 
+from ingestion.names import raw_schema
 from sandbox import demo, home, mysql, postgres, source
 from sandbox.trade import trade
 
@@ -30,8 +31,22 @@ def up() -> dict[str, str]:
             own |= mysql.start()
         if not warehouse_is_elsewhere(given):
             own |= postgres.start()
+            _refuse_another_source(given)
         home.write_private(home.ENV_FILE, "".join(f"{key}={value}\n" for key, value in own.items()))
     return home.environment()
+
+
+def _refuse_another_source(given: Mapping[str, str]) -> None:
+    """The history of one source's rows would go on with those of another."""
+    name = given.get("MYSQL_DATABASE", "")
+    source_now = f"your database {name}" if given.get("MYSQL_HOST") else "the sandbox's own source"
+    source_before = home.read_state().get("warehouse_of", source_now)
+    if source_now != source_before and postgres.has_landed():
+        raise home.SandboxError(
+            f"The embedded warehouse holds {source_before}, and this is {source_now}. `make clean` removes what is"
+            " there; or name a warehouse of yours (PGHOST)."
+        )
+    home.update_state(warehouse_of=source_now)
 
 
 def down() -> None:
@@ -137,8 +152,13 @@ def main(arguments: list[str] | None = None) -> int:
         words = options.words[1:] if options.words[:1] == ["--"] else options.words
         if not words:
             parser.error("exec needs a command")
-        settings = up()
-        os.execvpe(words[0], words, settings)
+        settings = {"DBT_PROFILES_DIR": "profiles"} | up()
+        settings.setdefault("DBT_RAW_SCHEMA", raw_schema(settings.get("MYSQL_DATABASE", "classicmodels")))
+        settings["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{settings.get('PATH', '')}"
+        try:
+            os.execvpe(words[0], words, settings)
+        except OSError as error:
+            raise home.SandboxError(f"{words[0]}: {error.strerror}.") from None
     return 0
 
 

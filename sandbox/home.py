@@ -136,9 +136,19 @@ def locked() -> Iterator[None]:
 
 
 def parse_env(text: str) -> dict[str, str]:
-    """The ``KEY=value`` lines of a file; values are literal, comments and blank lines are skipped."""
-    pairs = (line.split("=", 1) for line in text.splitlines() if "=" in line and not line.lstrip().startswith("#"))
-    return {key.strip(): value.strip() for key, value in pairs}
+    """The ``KEY=value`` lines of a file; values are literal, comments and blank lines are skipped.
+
+    Raises:
+        SandboxError: a line is anything else. Names the line's number, never what it says.
+    """
+    settings = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.strip() and not line.lstrip().startswith("#"):
+            name, equals, value = line.partition("=")
+            if not equals or not name.strip().isidentifier():
+                raise SandboxError(f".env, line {number}: write NAME=value, without `export`.")
+            settings[name.strip()] = value.strip()
+    return settings
 
 
 def given() -> dict[str, str]:

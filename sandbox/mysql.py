@@ -118,7 +118,10 @@ def _create() -> dict[str, Any]:
     home.run_as_server_account(command, folder, folder / "install.log", "Creating the MySQL server")
     # Read by the server before it accepts the first connection, so no account is ever open.
     accounts = [
-        "drop user if exists ''@'localhost', 'root'@'localhost', ''@'%', 'root'@'%'",
+        "delete from mysql.global_priv where user in ('', 'root')"
+        if _is_mariadb(server)
+        else "drop user if exists 'root'@'localhost'",
+        "flush privileges",
         f"create database if not exists {DATABASE}",
         f"create user if not exists '{_ADMIN}'@'127.0.0.1' identified by '{state['admin_password']}'",
         f"grant all on *.* to '{_ADMIN}'@'127.0.0.1' with grant option",

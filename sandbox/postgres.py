@@ -142,6 +142,16 @@ def stop() -> bool:
     return True
 
 
+def has_landed() -> bool:
+    """Whether a source's tables are there."""
+    connection = connect(home.read_state()[NAME])
+    with connection, connection.cursor() as cursor:
+        cursor.execute("select exists (select from pg_namespace where nspname like 'raw\\_%')")
+        ((found,),) = cursor.fetchall()
+    connection.close()
+    return bool(found)
+
+
 def reset() -> None:
     """Empty the warehouse: drop its database and create it again."""
     state = home.read_state()[NAME]

@@ -100,6 +100,46 @@ def test_servers_are_found_again_and_heal_after_a_kill(folder: Folder) -> None:
     connection.close()
 
 
+def test_nobody_logs_in_to_mysql_without_a_password(folder: Folder) -> None:
+    folder.run("up")
+    for user in ("root", ""):
+        with pytest.raises(pymysql.OperationalError, match="Access denied"):
+            pymysql.connect(host="127.0.0.1", port=int(folder.env["MYSQL_PORT"]), user=user)
+
+
+def test_the_embedded_warehouse_holds_one_source(folder: Folder) -> None:
+    """The history of the demo's customers would go on with those of another source."""
+    folder.run("up")
+    settings = folder.env
+    own = {name: settings[name] for name in settings if name.startswith("MYSQL_")}
+    assert folder.run("up", **own).returncode == 0  # nothing has landed yet
+    assert folder.run("up").returncode == 0
+    assert folder.run("exec", "--", "python", "-m", "ingestion").returncode == 0
+    result = folder.run("up", **own)
+    assert result.returncode == 1
+    assert "holds the sandbox's own source, and this is your database classicmodels. `make clean`" in result.stderr
+    assert folder.run("up").returncode == 0
+
+
+def test_commands_of_the_project_are_found(folder: Folder) -> None:
+    result = folder.run("exec", "--", "dbt", "--quiet", "ls", "--select", "dim_dates", "--resource-type", "model")
+    assert result.stdout.strip() == "classicmodels.marts.dim_dates"
+    elsewhere = {"MYSQL_HOST": "db.example", "PGHOST": "warehouse.example", "MYSQL_DATABASE": "Classic-Models"}
+    schemas = [
+        line for line in folder.run("exec", "--", "env", **elsewhere).stdout.splitlines() if "RAW_SCHEMA" in line
+    ]
+    assert schemas[0].endswith("=raw_classic_models")
+    result = folder.run("exec", "--", "no-such-command")
+    assert result.returncode == 1 and result.stderr == "error: no-such-command: No such file or directory.\n"
+
+
+@pytest.mark.parametrize("line", ["export INGEST_EXCLUDE_COLUMNS=customers.phone", "INGEST_VIEWS", "=3", "A B=4"])
+def test_a_line_that_says_nothing_is_an_error(line: str) -> None:
+    assert home.parse_env("# INGEST_VIEWS\n\n A = b = c \nB=\n") == {"A": "b = c", "B": ""}
+    with pytest.raises(home.SandboxError, match=r"\.env, line 2: write NAME=value, without `export`\.$"):
+        home.parse_env(f"A=b\n{line}\n")
+
+
 def test_a_taken_port_is_left_to_its_owner(folder: Folder) -> None:
     folder.run("up")
     before = folder.env
