@@ -59,7 +59,7 @@ def run(load: Callable[[], bool], settings: Callable[[], dict[str, str]]) -> int
         "  the docs           docs/site/index.html (opens from disk)\n"
         "  the warehouse      make psql\n"
         "  a day of trade     make trade && make run\n"
-        "  your own MySQL     set MYSQL_HOST and the rest as in .env.example, then make run"
+        "  your own MySQL     make clean, set MYSQL_HOST and the rest as in .env.example, then make run"
     )
     return 0
 

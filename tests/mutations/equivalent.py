@@ -103,6 +103,9 @@ EQUIVALENT: dict[str, str] = {
     "ml_customer_features: inner join payments on members.customer_number = payments.customer_number: members.customer_number = payments.customer_number -> true": (
         "Each payment is there once per member, in the days as in the count: the average is the same."
     ),
+    "ml_customer_features: / nullif(monthly_totals.payments_after_an_order, 0) as average_days_to_pay,: nullif( -> (": (
+        "Where no payment came after an order, there are no days to divide."
+    ),
     "ml_customer_features: monthly_totals.first_order_date is not null: first_order_date -> last_order_date": _EMPTY_TOGETHER,
     "incremental: (select coalesce(max(_loaded_at), {{ beginning_of_time() }}) from {{ this }}): coalesce( -> (": _HAS_ROWS,
     "incremental: where month_end_date_key < (select coalesce({{ date_key('min(first_month_end_date)') }}, 99999999) from {{ totals }});: month_end_date_key < (select coalesce({{ date_key('min(first_month_end_date)') }}, 99999999) from {{ totals }}) -> true": _MADE_ANEW,
