@@ -341,17 +341,7 @@ class Landing:
                 warehouse.rollback()
                 remaining.remove(table)
                 report = self._report(table)
-                report.status = "failed"
-                if isinstance(error, NotPublished):
-                    report.reason = f"it could not be published. The last good rows are untouched; {error}."
-                    return None
-                remedy = "If the raw table was altered by hand, undo that, or drop it: the next run makes it anew."
-                if error.pgcode and error.pgcode.startswith("54"):  # a limit of the program
-                    remedy = "It is too wide for the warehouse: leave columns out by INGEST_EXCLUDE_COLUMNS."
-                report.reason = (
-                    f"it could not be published ({warehouse.why(table, error)}). The last good rows are untouched."
-                    f" {remedy}"
-                )
+                report.status, report.reason = "failed", self._why_not_published(table, error)
                 return None
         for table in unchanged:
             self._record(table, run, Change(0, 0, 0))
@@ -360,6 +350,15 @@ class Landing:
         warehouse.record_run(run)
         warehouse.commit()
         return changes
+
+    def _why_not_published(self, table: Table, error: NotPublished | psycopg2.Error) -> str:
+        if isinstance(error, NotPublished):
+            return f"it could not be published. The last good rows are untouched; {error}."
+        remedy = "If the raw table was altered by hand, undo that, or drop it: the next run makes it anew."
+        if error.pgcode and error.pgcode.startswith("54"):  # a limit of the program
+            remedy = "It is too wide for the warehouse: leave columns out by INGEST_EXCLUDE_COLUMNS."
+        why = self.warehouse.why(table, error)
+        return f"it could not be published ({why}). The last good rows are untouched. {remedy}"
 
     def _tidy(self, published: list[Table]) -> None:
         """What follows publication; a failure here takes nothing back, and the next landing tidies again."""

@@ -21,6 +21,7 @@ _SESSION = (  # what the server's own settings would otherwise change in the row
     "SET NAMES utf8mb4, time_zone = '+00:00', sql_select_limit = 18446744073709551615,"
     " sql_big_selects = 1, group_concat_max_len = 4294967295, net_write_timeout = 600, lock_wait_timeout = 60"
 )
+_HOLDS_ROWS = "table_schema = database() AND coalesce(table_type, '') NOT IN ('SYSTEM VIEW', 'SEQUENCE')"
 _POSITION = (  # one statement, so one clock: its difference to Uptime is the start of the server, to the second
     "SELECT CONCAT(@@hostname, ' ', @@port, ' ', @@server_id, ' ',"
     " CAST(UNIX_TIMESTAMP() - MAX(IF(variable_name = 'Uptime', variable_value, NULL)) AS UNSIGNED), ' ',"
@@ -144,7 +145,7 @@ class Source:
             " coalesce(t.table_type = 'VIEW', 0), t.table_type = 'BASE TABLE' AND t.engine = 'InnoDB'"
             " FROM information_schema.tables t"
             " LEFT JOIN information_schema.engines e ON e.engine = t.engine"
-            " WHERE t.table_schema = database() AND coalesce(t.table_type, '') NOT IN ('SYSTEM VIEW', 'SEQUENCE')"
+            f" WHERE {_HOLDS_ROWS}"
         )
         columns, clustered, computed = self._columns()
         for name, _, _, is_view, _ in rows:
@@ -276,8 +277,7 @@ class Source:
         engines: dict[str, str] = {}
         for name, engine, is_view in self._query(
             "SELECT table_name, engine, coalesce(table_type, '') = 'VIEW' FROM information_schema.tables"
-            " WHERE table_schema = database() AND coalesce(table_type, '') NOT IN ('SYSTEM VIEW', 'SEQUENCE')"
-            " ORDER BY 3, 1"
+            f" WHERE {_HOLDS_ROWS} ORDER BY 3, 1"
         ):
             wanted = self._settings.wants(name) and (self._settings.with_views or not is_view)
             held[name] = self._look(name, limit=0) if wanted else ""  # opens the table and reads no row

@@ -280,14 +280,10 @@ class Warehouse(Records):
     def _apply_changes(self, table: Table, run: Run, partial: bool | Blocks, rows: int) -> Change:
         raw, staged = self._raw(table), self._staged(table)
         by_key = bool(table.key) and not self.has_empty_key(table)
-        self._find_changes(self._difference(table, partial) if by_key else self._difference_by_row(table))
-        if by_key and not partial and self._pairs_are_wrong(table, rows):
+        found = self._find_changes(self._difference(table, partial) if by_key else self._difference_by_row(table))
+        if by_key and not partial and self._pairs_are_wrong(table, rows, found):
             self._execute("drop table _changes")
-            self._find_changes(self._difference_by_row(table))
-        gone, differing, new = self._rows(
-            "select count(*) filter (where staged_row is null), count(raw_row) filter (where staged_row is not null),"
-            " count(*) filter (where raw_row is null) from _changes"
-        )[0]
+            found = self._find_changes(self._difference_by_row(table))
         names = ", ".join(column.quoted for column in table.columns)
         values = ", ".join(column.published("s") for column in table.columns)
         self._execute(
@@ -309,18 +305,24 @@ class Warehouse(Records):
             (run.loaded_at,),
         )
         self._execute("drop table _changes")
-        if (inserted, updated, deleted) != (new, differing, gone):
+        change = Change(inserted, updated, deleted)
+        if change != found:
             raise NotPublished("another session changed rows of its raw table meanwhile: run again")
-        return Change(inserted, updated, deleted)
+        return change
 
-    def _find_changes(self, difference: str) -> None:
+    def _find_changes(self, difference: str) -> Change:
+        """Make ``_changes`` of pairs of row addresses that differ; returns what they ask for."""
         self._execute(f"create temporary table _changes on commit drop as {difference}")
         self._execute("analyze _changes")
+        new, differing, gone = self._rows(
+            "select count(*) filter (where raw_row is null), count(raw_row) filter (where staged_row is not null),"
+            " count(*) filter (where staged_row is null) from _changes"
+        )[0]
+        return Change(new, differing, gone)
 
-    def _pairs_are_wrong(self, table: Table, rows: int) -> bool:
+    def _pairs_are_wrong(self, table: Table, rows: int, found: Change) -> bool:
         """Whether rows share a key after all, as in engines that promise keys and do not hold them (MERGE)."""
-        more = "count(*) filter (where raw_row is null) - count(*) filter (where staged_row is null)"
-        if self.row_count(table) + self._value(f"select {more} from _changes") != rows:
+        if self.row_count(table) + found.inserted - found.deleted != rows:
             return True
         pairs = "select 1 from _changes where raw_row is not null and staged_row is not null"
         return any(

@@ -12,7 +12,6 @@ from pathlib import Path
 import psycopg2
 import pymysql
 
-from ingestion.names import raw_schema
 from sandbox import demo, home, mysql, postgres, source
 from sandbox.trade import trade
 
@@ -40,8 +39,10 @@ def _refuse_another_source(given: Mapping[str, str]) -> None:
     """The history of one source's rows would go on with those of another."""
     name = given.get("MYSQL_DATABASE", "")
     source_now = f"your database {name}" if given.get("MYSQL_HOST") else "the sandbox's own source"
-    source_before = home.read_state().get("warehouse_of", source_now)
-    if source_now != source_before and postgres.has_landed():
+    source_before = home.read_state().get("warehouse_of")
+    if source_before == source_now:
+        return
+    if source_before and postgres.has_landed():
         raise home.SandboxError(
             f"The embedded warehouse holds {source_before}, and this is {source_now}. `make clean` removes what is"
             " there; or name a warehouse of yours (PGHOST)."
@@ -153,7 +154,6 @@ def main(arguments: list[str] | None = None) -> int:
         if not words:
             parser.error("exec needs a command")
         settings = {"DBT_PROFILES_DIR": "profiles"} | up()
-        settings.setdefault("DBT_RAW_SCHEMA", raw_schema(settings.get("MYSQL_DATABASE", "classicmodels")))
         settings["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{settings.get('PATH', '')}"
         try:
             os.execvpe(words[0], words, settings)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ingestion.environment import SettingsError, complete
+from ingestion.names import raw_schema
 
 PROJECT = Path(__file__).resolve().parent.parent
 SANDBOX = Path(os.environ.get("SANDBOX_FOLDER") or PROJECT / ".sandbox").resolve()
@@ -169,7 +170,8 @@ def environment() -> dict[str, str]:
     named = tuple(prefix for prefix, host in (("MYSQL_", "MYSQL_HOST"), ("PG", "PGHOST")) if settings.get(host))
     own = {key: value for key, value in _read_env(ENV_FILE).items() if not key.startswith(named)}
     logins = ("MYSQL_", "PG", "INGEST_USER", "INGEST_PASSWORD", "DBT_USER", "DBT_PASSWORD")
-    return own | settings | {key: value for key, value in own.items() if key.startswith(logins)}
+    found = own | settings | {key: value for key, value in own.items() if key.startswith(logins)}
+    return {"DBT_RAW_SCHEMA": raw_schema(found.get("MYSQL_DATABASE", "classicmodels"))} | found
 
 
 def _read_env(path: Path) -> dict[str, str]:
