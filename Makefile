@@ -8,9 +8,11 @@ BASE ?= main
 CUSTOMER ?=
 ROLE ?=
 TARGET ?= local
+WORKERS ?= $(if $(TEST_MYSQL_HOST),0,2)
 BIN := .venv/bin
 SANDBOX := $(BIN)/python -m sandbox
 WITH_SERVERS := $(SANDBOX) exec --
+PYTEST := $(BIN)/pytest --numprocesses $(WORKERS)
 export DBT_PROFILES_DIR := profiles
 export DBT_TARGET := $(TARGET)
 .DEFAULT_GOAL := help
@@ -47,7 +49,7 @@ run: setup ## land, then dbt build: what a scheduler calls; TARGET=redshift
 	@$(WITH_SERVERS) $(BIN)/dbt build --exclude-resource-type unit_test
 freshness: setup ## fails when the last landing is older than the sources' contracts allow: for a scheduler
 	@$(WITH_SERVERS) $(BIN)/dbt source freshness
-erase: setup ## erase one person's personal data: CUSTOMER=103; ARGS=--dry-run to see what would go
+erase: setup ## erase one person's personal data: CUSTOMER=124; ARGS=--dry-run to see what would go
 	@$(WITH_SERVERS) $(BIN)/python -m erasure customer $(CUSTOMER) $(ARGS)
 docs: setup ## the docs: a folder of pages that opens from disk
 	@$(SANDBOX) docs
@@ -74,18 +76,18 @@ lint-changed: setup ## the same, without dbt, for what differs from BASE=main
 	@$(BIN)/python -m review.lint --base $(BASE)
 review: setup ## what the working tree does to the data, compared with BASE=main: reports/review.md, .html
 	@$(WITH_SERVERS) $(BIN)/python -m review --base $(BASE)
-test: setup ## the tests a person runs
-	@$(BIN)/pytest
+test: setup ## the tests a person runs; WORKERS=0 runs them one after the other, as do all of these that have workers
+	@$(PYTEST)
 test-hazards: setup ## a hostile MySQL schema, value by value
 	@$(BIN)/pytest tests/hazards
 test-faults: setup ## kill -9 at every step, then one plain rerun
-	@$(BIN)/pytest tests/faults
+	@$(PYTEST) --dist load tests/faults
 test-security: setup ## TLS with wrong certificates, erasure, leaks; who may read what is in `make test`
-	@$(BIN)/pytest tests/security --ignore=tests/security/test_access.py --ignore=tests/security/test_roles.py
+	@$(PYTEST) tests/security --ignore=tests/security/test_access.py --ignore=tests/security/test_roles.py
 test-review: setup ## prepared pull requests: does the review say what they do?
-	@$(BIN)/pytest tests/review
+	@$(PYTEST) --dist load tests/review
 test-sequences: setup ## random trading days: incremental builds equal full refreshes; and what lands behind their back
-	@$(BIN)/pytest tests/sequences
+	@$(PYTEST) tests/sequences
 test-mutations: setup ## break the models in small ways: do their tests notice?
 	@$(BIN)/pytest tests/mutations
 test-redshift: setup .venv-infra/installed ## the project by dbt-redshift, twice, through a stand-in: the marts of Postgres? And the gate, the AWS template, the plan

@@ -5,4 +5,6 @@ from pathlib import Path
 
 for name in [name for name in os.environ if name.startswith(("MYSQL_", "PG", "INGEST_", "DBT_", "AS_OF"))]:
     del os.environ[name]
-os.environ.setdefault("SANDBOX_FOLDER", str(Path(__file__).resolve().parent.parent / ".sandbox" / "test"))
+folder = Path(os.environ.get("SANDBOX_FOLDER") or Path(__file__).resolve().parent.parent / ".sandbox" / "test")
+worker = os.environ.get("PYTEST_XDIST_WORKER", folder.name)  # pytest-xdist: each has servers of its own
+os.environ["SANDBOX_FOLDER"] = str(folder if folder.name == worker else folder / worker)

@@ -123,6 +123,18 @@ class Lane:
         )
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Under pytest-xdist a file is run by one worker, and so are all tests of one star schema: these begin."""
+    groups = {"star": "the star", "roles": "the star", "documented": "the docs"}
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        name = next((group for fixture, group in groups.items() if fixture in fixtures), item.path.name)
+        if not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(name))
+    items.sort(key=lambda item: groups.keys().isdisjoint(getattr(item, "fixturenames", ())))
+
+
 @pytest.fixture(scope="session")
 def servers() -> Iterator[Servers]:
     """The sandbox's servers; ``TEST_MYSQL_HOST``, ``_PORT``, ``_USER``, ``_PASSWORD`` name another MySQL to test on.

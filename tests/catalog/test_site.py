@@ -112,7 +112,7 @@ def test_booked_sales_by_country_in_three_clicks(page: Callable[..., Browser]) -
     browser.click('main td a[href="dictionary.html#orders_obt"]')
     browser.wait(lambda: browser.js("location.pathname").endswith("/dictionary.html"))
     browser.wait(
-        lambda: browser.js("document.querySelector('section[id=orders_obt] h3').getBoundingClientRect().top") < 300
+        lambda: browser.js("document.querySelector('section[id=orders_obt] h3')?.getBoundingClientRect().top < 300")
     )
     assert "Sum gross_sales_amount by customer_country for booked sales by country" in " ".join(
         texts(browser, "section[id=orders_obt] p")
@@ -145,7 +145,7 @@ def test_a_search_without_a_hit_leads_to_the_questions(start: str, typed: str, p
     assert "No column has all of these words." in " ".join(texts(browser, "#found li"))
     browser.click("#found a")
     browser.wait(lambda: browser.js("location.pathname + location.hash").endswith("/index.html#which-column"))
-    browser.wait(lambda: browser.js("document.getElementById('which-column').getBoundingClientRect().top") < 300)
+    browser.wait(lambda: browser.js("document.getElementById('which-column')?.getBoundingClientRect().top < 300"))
 
 
 def test_a_lineage_is_followed_up_and_down(page: Callable[..., Browser]) -> None:

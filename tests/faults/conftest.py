@@ -7,6 +7,7 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ Every scenario: land, change rows in every table, break the next landing as desc
 | scenario | seen during and after the fault | after one plain rerun |
 | --- | --- | --- |
 """
-_results: list[tuple[str, str, str]] = []
+_results: list[Any] = []
 
 
 @dataclasses.dataclass
@@ -36,9 +37,14 @@ class Result:
     healed: str = "FAILED"
 
 
-@pytest.fixture(scope="session", autouse=True)
-def results() -> Iterator[None]:
-    yield
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.when == "teardown":
+        _results.extend(row for name, row in report.user_properties if name == "scenario")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workerinput"):  # pytest-xdist: whoever started the workers hears of all results
+        return
     report = PROJECT / "reports" / "faults.md"
     report.parent.mkdir(exist_ok=True)
     lines = [f"| {' | '.join(cell.replace('|', '/') for cell in row)} |\n" for row in sorted(_results)]
@@ -51,7 +57,7 @@ def result(request: pytest.FixtureRequest) -> Iterator[Result]:
     name = request.node.name.removeprefix("test_").replace("_", " ")
     result = Result(name)
     yield result
-    _results.append((result.scenario, result.seen, result.healed))
+    request.node.user_properties.append(("scenario", (result.scenario, result.seen, result.healed)))
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 """After any sequence of trading days, incremental builds give the tables that a full refresh gives, row for row.
 
-One walk through time on generated data: each sequence plays one to three days of trade and of odder things, landing and
+Walks through time on generated data: each sequence plays one to three days of trade and of odder things, landing and
 building after each day; then the warehouse is copied, rebuilt with ``--full-refresh``, and both are compared.
 """
 
@@ -19,15 +19,19 @@ from sandbox import home, mysql, postgres, source
 from sandbox.trade import trade
 from tests.conftest import PROJECT, Servers
 
-SEQUENCES = 20
+WALKS = (0, 10)
+"""The seed each begins with; pytest-xdist may give each to another worker."""
+SEQUENCES = 10
+"""Of a walk."""
 FIRST_DAY = datetime.date(2005, 6, 1)
 
 
 class Walk:
     """A source that trades, a warehouse that follows, and its copy that is rebuilt."""
 
-    def __init__(self, servers: Servers):
+    def __init__(self, servers: Servers, seed: int):
         self.servers = servers
+        self.seed = seed
         self.day = FIRST_DAY
         self.done: list[str] = []
         os.environ |= servers.environment | {"DBT_PROFILES_DIR": str(PROJECT / "profiles")}
@@ -212,21 +216,23 @@ ODDITIES = [
 ]
 
 
-@pytest.fixture(scope="module")
-def walk(servers: Servers) -> Iterator[Walk]:
+@pytest.fixture(
+    scope="module", params=[pytest.param(seed, marks=pytest.mark.xdist_group(f"walk {seed}")) for seed in WALKS]
+)
+def walk(servers: Servers, request: pytest.FixtureRequest) -> Iterator[Walk]:
     home.update_state(source=None)
     with home.locked():
-        source.ensure(None, scale=0.5, seed=7, when_replaced=postgres.reset)
+        source.ensure(None, scale=0.5, seed=7 + request.param, when_replaced=postgres.reset)
     before = os.environ.copy()
-    yield Walk(servers)
+    yield Walk(servers, request.param)
     os.environ.clear()
     os.environ.update(before)
     home.update_state(source=None)
 
 
-@pytest.mark.parametrize("seed", range(SEQUENCES))
-def test_incremental_equals_full_refresh(walk: Walk, seed: int) -> None:
-    chance = random.Random(seed)
+@pytest.mark.parametrize("number", range(SEQUENCES))
+def test_incremental_equals_full_refresh(walk: Walk, number: int) -> None:
+    chance = random.Random(walk.seed + number)
     for _ in range(chance.randint(1, 3)):
         walk.play_a_day(chance)
     assert walk.differences() == [], walk.done[-8:]
