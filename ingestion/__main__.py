@@ -12,7 +12,7 @@ import threading
 from pathlib import Path
 from typing import Any, NoReturn
 
-from ingestion.connection import AnotherLanding, WarehouseUnavailable
+from ingestion.connection import AnotherLanding, WarehouseUnavailable, explain_disk
 from ingestion.landing import Report, land
 from ingestion.settings import SettingsError, from_environment, words
 from ingestion.source import SourceUnavailable
@@ -76,14 +76,16 @@ def _land(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
             accept_drift=options.accept_drift,
             full_compare=options.full,
         )
+    except SettingsError as error:
+        return 2, {"status": "failed", "error": str(error)}
+    try:
         report = land(settings)
     except SettingsError as error:
         return 2, {"status": "failed", "error": str(error)}
     except (SourceUnavailable, WarehouseUnavailable, StageUnavailable, AnotherLanding) as error:
         return 3, {"status": "failed", "error": str(error)}
     except OSError as error:  # of the work folder; those of the connections have names of their own
-        reason = error.strerror or type(error).__name__
-        return 3, {"status": "failed", "error": f"Work folder: {reason}. Nothing was published; run again."}
+        return 3, {"status": "failed", "error": explain_disk(error, settings)}
     print(summary(report))
     return 0 if report.status == "ok" else 1, dataclasses.asdict(report)
 

@@ -156,6 +156,13 @@ def is_of_the_server(error: psycopg2.Error) -> bool:
     return not error.pgcode or error.pgcode[:2] in ("08", "25", "40", "53", "55", "57", "58", "XX")
 
 
+def explain_disk(error: OSError, settings: Settings) -> str:
+    return (
+        f"Work folder {settings.work_folder}: {error.strerror or type(error).__name__}. Nothing was published;"
+        " make room there, or name another in INGEST_WORK_FOLDER, and run again."
+    )
+
+
 def explain(error: psycopg2.Error, settings: Settings) -> str:
     """libpq's error in words without any value of a row, and what to do about it."""
     message = str(error)

@@ -13,7 +13,7 @@ from typing import Any
 
 import psycopg2
 
-from ingestion.connection import CONNECTION, explain, is_of_the_server
+from ingestion.connection import CONNECTION, explain, explain_disk, is_of_the_server
 from ingestion.names import quote
 from ingestion.plan import Table
 from ingestion.settings import Settings
@@ -101,7 +101,7 @@ def reason(error: Exception, settings: Settings) -> str:
             return explain(cause, settings)
     for cause in chain:
         if isinstance(cause, OSError) and cause.strerror:
-            return f"Work folder: {cause.strerror}. Nothing was published; run again."
+            return explain_disk(cause, settings)
     return f"dlt could not load the staging schema ({type(chain[-1]).__name__}). Nothing was published; run again."
 
 

@@ -13,11 +13,10 @@ from ingestion.settings import Settings
 from ingestion.source import Source, SourceColumn, SourceTable, SourceUnavailable, select_list
 from ingestion.suppression import ERASED, Suppressions, erased_value
 from ingestion.types import (
-    BYTES,
-    GEOMETRIES,
     HASH_OF,
     INTEGER_BITS,
     LONG_TEXTS,
+    WITHOUT_ORDER,
     NoPolicy,
     Policy,
     hashed,
@@ -213,7 +212,8 @@ def plan_table(
     """Raises ``NoPolicy`` where a column's type has none, naming the column, or the table cannot be held."""
     kept = [column for column in table.columns if not settings.leaves_out(table.name, column.name)]
     if not kept:
-        raise NoPolicy("it has no column to land" + (" (does the view still work?)" if table.is_view else ""))
+        doubt = " (does the view still work, and may the user EXECUTE the functions that it calls?)"
+        raise NoPolicy("it has no column to land" + (doubt if table.is_view else ""))
     if len(kept) > MAX_COLUMNS:
         raise NoPolicy(f"it has {len(kept)} columns; the warehouse can hold {MAX_COLUMNS}. See INGEST_EXCLUDE_COLUMNS")
     names = warehouse_names(column.name for column in table.columns)
@@ -237,8 +237,9 @@ def plan_table(
     plan = Table(table, name, tuple(columns), staged_name, change_column)
     if changed and not (change_column and plan.key):
         raise NoPolicy(f"INGEST_INCREMENTAL names {table.name}.{changed}; it takes the column, and a key on the table")
-    if change_column and (change_column.policy.is_hash or change_column.source.data_type in BYTES | GEOMETRIES):
-        raise NoPolicy(f"INGEST_INCREMENTAL names {table.name}.{changed}, which lands hashed or as bytes: no order")
+    if change_column and (change_column.policy.is_hash or change_column.source.data_type in WITHOUT_ORDER):
+        why = "lands hashed" if change_column.policy.is_hash else f"is {change_column.source.data_type}"
+        raise NoPolicy(f"INGEST_INCREMENTAL names {table.name}.{changed}, which {why}: it has no order to go by")
     return plan
 
 

@@ -15,6 +15,7 @@ from ingestion.names import quote_mysql
 from ingestion.settings import Settings
 
 _READ_AT_ONCE = 1 << 18
+_GREETING = 30  # seconds for the answer of a server that took the connection
 _MARGIN = 60  # seconds beyond the statement timeout, after which a connection without a byte counts as lost
 _KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 6}  # a host that is gone: a minute and a half
 _SESSION = (  # what the server's own settings would otherwise change in the rows, or leave out of them
@@ -94,9 +95,11 @@ class Source:
                 **settings.mysql,
                 charset="utf8mb4",
                 connect_timeout=10,
-                read_timeout=settings.statement_timeout + _MARGIN if settings.statement_timeout else None,
+                read_timeout=_GREETING,
                 autocommit=True,
             )
+            timeout = settings.statement_timeout
+            cast(Any, self._connection)._read_timeout = timeout + _MARGIN if timeout else None
             for option, value in _KEEPALIVE.items():
                 if hasattr(socket, option):
                     opened = cast(Any, self._connection)._sock
@@ -108,7 +111,6 @@ class Source:
             if self.is_mariadb:
                 self._query("SET system_versioning_asof = DEFAULT")
             self._longest_statement = int(self._query("SELECT @@max_allowed_packet")[0][0]) - 1024
-            timeout = settings.statement_timeout
             limit = f"max_statement_time = {timeout}" if self.is_mariadb else f"max_execution_time = {timeout * 1000}"
             self._query(f"SET SESSION {limit}")
             before = self._log_position()
@@ -185,6 +187,11 @@ class Source:
                 raise self._lost(error) from None
             if error.args and error.args[0] == ER.LOCK_DEADLOCK:  # it takes the snapshot away
                 raise SourceUnavailable(f"A table of {self._settings.database} was being altered. Run again.") from None
+            if error.args and error.args[0] in (ER.ACCESS_DENIED_ERROR, ER.NO_SUCH_USER):
+                raise TableUnreadable(
+                    "the account that the view reads as (DEFINER) is not there or may not read: make it,"
+                    " or the view one of SQL SECURITY INVOKER"
+                ) from None
             raise TableUnreadable(_explain(error, self._settings)) from None
         except pymysql.Error as error:
             raise TableUnreadable(_explain(error, self._settings)) from None
@@ -391,6 +398,7 @@ def _explain(error: Exception, settings: Settings) -> str:
         ER.TABLE_DEF_CHANGED: "its definition changed after the snapshot was taken. Run again.",
         2026: "it offers no TLS, and MYSQL_SSL_MODE asks for it. No password was sent.",
         2003: "it cannot be reached. Check MYSQL_HOST and MYSQL_PORT, and that the server is up.",
+        2013: "it takes connections and does not answer. Check MYSQL_HOST and MYSQL_PORT, and that the server is well.",
         ER.LOCK_WAIT_TIMEOUT: "another session holds a lock on it and did not let go within a minute.",
         1969: "it took longer than INGEST_STATEMENT_TIMEOUT_SECONDS.",
         3024: "it took longer than INGEST_STATEMENT_TIMEOUT_SECONDS.",
@@ -399,4 +407,5 @@ def _explain(error: Exception, settings: Settings) -> str:
         return known[code]
     if isinstance(error, RuntimeError):  # a package for the server's way of logging in is missing
         return str(error)
-    return f"MySQL error {code}." if code else f"{type(error).__name__}."
+    name = next((name for name, number in vars(ER).items() if number == code), "")
+    return f"MySQL error {code}{f' ({name})' if name else ''}." if code else f"{type(error).__name__}."

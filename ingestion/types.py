@@ -84,6 +84,8 @@ GEOMETRIES = {
     "geometrycollection",
     "geomcollection",
 }
+WITHOUT_ORDER = {*BYTES, *GEOMETRIES, "enum", "set", "year"}
+"""Types that MySQL orders otherwise than their text; the text of the year 0 is one of this century."""
 _AS_TEXT = {"json", "uuid", "inet4", "inet6"}
 LONG_TEXTS = {"mediumtext", "longtext", "json"}
 _LONG = 4096  # bytes; MySQL's REPLACE takes time by the square of them where there is much to replace
@@ -92,6 +94,7 @@ _ONE_CODE_EACH = {
     *("cp1250", "cp1251", "cp1256", "cp1257", "cp850", "cp852", "cp866", "koi8r", "koi8u", "greek", "hebrew", None),
 }
 """In others, such as cp932, two codes become the same character: keys that differ in MySQL would be equal."""
+_WIDE = {"ucs2", "utf16", "utf16le", "utf32"}
 _WHOLE_IN_UNICODE = {"utf8mb4", "utf8mb3", "utf8", "latin1", None}
 _UNFIT_DATE = "NOT ({} <=> {} + INTERVAL 0 DAY)"
 """No days added make NULL, or another date, of what is none: zero, without month or day, in year 0, 31 February."""
@@ -234,8 +237,10 @@ def _text(data_type: str, charset: str | None, check: bool) -> Policy:
     if charset not in _WHOLE_IN_UNICODE:  # what has no Unicode arrives as one more question mark, or as U+FFFD
         marks = "CHAR_LENGTH({0}) - CHAR_LENGTH(REPLACE({0}, '?', ''))".format
         back = f"CAST(CONVERT({value} USING {charset}) AS BINARY)"
+        # under a _bin collation REPLACE looks for bytes, also where those of one character end and the next begins
+        stored = f"({{}} COLLATE {charset}_general_ci)" if charset in _WIDE else "{}"
         unfit.append(
-            f"LOCATE(0x3F, {in_bytes}) AND {marks(value)} <> {marks('{}')}"
+            f"LOCATE(0x3F, {in_bytes}) AND {marks(value)} <> {marks(stored)}"
             f" OR LOCATE(0xEFBFBD, {in_bytes}) AND {back} <> CAST({{}} AS BINARY)"
         )
         reasons.append("not representable in Unicode")

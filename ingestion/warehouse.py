@@ -253,7 +253,7 @@ class Warehouse(Records):
         return self._rows(
             """
             with recursive dependents(oid, depth) as (
-                select %s::regclass::oid, 0
+                select to_regclass(%s)::oid, 0
                 union all
                 select w.ev_class, dependents.depth + 1
                 from dependents
@@ -286,9 +286,12 @@ class Warehouse(Records):
             found = self._find_changes(self._difference_by_row(table))
         names = ", ".join(column.quoted for column in table.columns)
         values = ", ".join(column.published("s") for column in table.columns)
+        keys = f"select {self._row_key(table, 's', staged=True)} from {staged} s"
         self._execute(
             f"insert into {self.raw}._landing_deletions select %s, {self._row_key(table, 'r', staged=False)}, %s, %s"
-            f" from {raw} r join _changes c on c.raw_row = r.ctid where c.staged_row is null",
+            f" from {raw} r join _changes c on c.raw_row = r.ctid where c.staged_row is null"
+            # compared as a whole, a row that changed goes and comes
+            + ("" if by_key or not table.key else f" and {self._row_key(table, 'r', staged=False)} not in ({keys})"),
             (table.name, run.loaded_at, run.id),
         )
         deleted = self._execute(

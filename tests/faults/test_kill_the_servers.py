@@ -172,7 +172,7 @@ UNAVAILABLE = {
     "no such Postgres database": ({"PGDATABASE": "nowhere"}, "there is no database 'nowhere'"),
     "no MySQL there": ({"MYSQL_PORT": "1"}, "it cannot be reached"),
     "no Postgres there": ({"PGPORT": "1"}, "it cannot be reached"),
-    "a work folder that is a file": ({"INGEST_WORK_FOLDER": "/dev/null"}, "Work folder: "),
+    "a work folder that is a file": ({"INGEST_WORK_FOLDER": "/dev/null"}, "Work folder /dev/null: "),
 }
 
 

@@ -1,5 +1,6 @@
 """The command: exit codes, the report, the closing table, limits on what it takes from the source."""
 
+import socket
 import time
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pymysql
 import pytest
 
 from ingestion.settings import from_environment
+from ingestion.source import Source, SourceUnavailable
 from ingestion.warehouse import Warehouse
 from tests.conftest import Lane, report_of
 
@@ -37,6 +39,19 @@ def test_wrong_usage_is_2(shop: Lane, arguments: list[str]) -> None:
     result = shop.cli(*arguments)
     assert result.returncode == 2 and "usage: python -m ingestion" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_a_server_that_takes_connections_and_never_answers(shop: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ingestion.source._GREETING", 1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settings = from_environment(shop.environment | {"MYSQL_PORT": str(silent.getsockname()[1])})
+        with pytest.raises(SourceUnavailable, match="takes connections and does not answer"):
+            Source(settings)
+    monkeypatch.setattr("ingestion.source._GREETING", 2)
+    source = Source(from_environment(shop.environment))
+    monkeypatch.undo()
+    assert list(source.stream("select sleep(3)")) == [[b"0"]], "a query may take longer than the greeting"
+    source.close()
 
 
 def test_settings_that_are_missing_are_2(shop: Lane) -> None:

@@ -327,6 +327,20 @@ def test_a_table_that_would_take_anothers_name_is_named(lane: Lane) -> None:
     assert (table.source_table, table.status) == ("Items", "unchanged")
 
 
+@pytest.mark.parametrize("only", [None, ("Foo-Bar",)])
+def test_a_table_whose_name_another_takes_lands_under_a_new_one(lane: Lane, only: tuple[str, ...] | None) -> None:
+    lane.execute("create table `Foo-Bar` (id int primary key)", "insert into `Foo-Bar` values (1), (2)")
+    lane.land()
+    lane.execute("create table foo_bar (id int primary key)", "insert into foo_bar values (3)")
+    assert lane.land().status == "failed"
+    assert lane.land(accept_drift=True, include=only).status == "ok"
+    assert lane.land(accept_drift=True).status == "ok"
+    names = dict(lane.warehouse("select source_table, table_name from {raw}._landing_columns"))
+    assert names["foo_bar"] == "foo_bar"
+    assert lane.warehouse("select id from {raw}.foo_bar") == [(3,)]
+    assert lane.warehouse(f"select id from {{raw}}.{names['Foo-Bar']} order by id") == [(1,), (2,)]
+
+
 def test_what_a_rebuild_takes_is_recorded(shop: Lane) -> None:
     """Else whatever is built on the raw table would keep the rows that are gone."""
     shop.land()

@@ -251,6 +251,11 @@ def test_a_key_that_the_engine_does_not_hold_loses_no_row(lane: Lane) -> None:
         ("cp932", b"\xfa\x4e?", "Ⅴ?"),
         ("cp932", b"\x85\x40?", None),
         ("eucjpms", b"\xa9\xa1", None),
+        # no question mark, but its bytes where two characters meet
+        ("ucs2 collate ucs2_bin", b"\x4e\x00\x3f\x41\x00\x3f", "\u4e00\u3f41?"),
+        ("utf16 collate utf16_bin", b"\x4e\x00\x3f\x41\x00\x3f", "\u4e00\u3f41?"),
+        ("utf16le collate utf16le_nopad_bin", b"\x41\x3f\x00\x4e\x3f\x00", "\u3f41\u4e00?"),
+        ("utf32 collate utf32_bin", b"\0\x01\xf6\0\0\0\x3f\x41\0\0\0\x3f", "\U0001f600\u3f41?"),
     ],
 )
 def test_a_text_that_has_no_unicode_is_kept(lane: Lane, charset: str, stored: bytes, found: str | None) -> None:
@@ -264,6 +269,40 @@ def test_a_text_that_has_no_unicode_is_kept(lane: Lane, charset: str, stored: by
     if found is None:
         kept = lane.warehouse("select original_text, encoding from {raw}._landing_exceptions")
         assert kept == [(stored.hex(), "hex")]
+
+
+def test_a_row_that_changed_is_no_deletion_where_whole_rows_are_compared(lane: Lane) -> None:
+    lane.execute(
+        "set sql_mode = ''",
+        "create table items (day date primary key, v int)",
+        "insert into items values ('0000-00-00', 1), ('2020-01-01', 1), ('2021-01-01', 1)",
+    )
+    lane.land_one()
+    lane.execute("update items set v = 2 where day = '2020-01-01'", "delete from items where day = '2021-01-01'")
+    table = lane.land_one()
+    assert (table.inserted, table.updated, table.deleted) == (1, 0, 2)
+    recorded = lane.warehouse("select row_key::json->>'day' from {raw}._landing_deletions")
+    assert recorded == [("2021-01-01",)]
+
+
+@pytest.mark.parametrize(
+    ("view", "reason"),
+    [
+        ("create definer = nobody@nowhere view shown as select * from items", "(DEFINER) is not there or may not read"),
+        ("create view shown as select id, one() as one from items", "EXECUTE the functions that it calls"),
+        ("create view shown as select (select id from items) as id", "(SUBQUERY_NO_1_ROW)"),
+    ],
+)
+def test_a_view_that_cannot_be_read_says_why(lane: Lane, view: str, reason: str) -> None:
+    lane.execute(
+        "create table items (id int primary key)",
+        "insert into items values (1), (2)",
+        "create function one() returns int deterministic return 1",
+        view,
+    )
+    report = lane.land({"INGEST_VIEWS": "true"})
+    reasons = {table.source_table: table.reason for table in report.tables}
+    assert reasons["items"] == "" and reason in reasons["shown"]
 
 
 def test_a_view_may_show_minus_zero(lane: Lane) -> None:
