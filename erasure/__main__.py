@@ -118,7 +118,7 @@ def _summary(wanted: plan.Plan, done: Erased, removed: dict[str, int], who: str,
         lines.append(f"{who}: {'would be erased; nothing was changed' if dry_run else 'erased'}.")
     lines += [f"Stays, as it names nobody: {', '.join(wanted.kept)}."] if wanted.kept else []
     lines += [
-        f"warning: {table} is not this project's, has columns of such names, and was not touched"
+        f"warning: {table} has columns of such names, is no source or model of this project, and was not touched"
         for table in done.elsewhere
     ]
     return "\n".join(lines)

@@ -285,7 +285,7 @@ class ErasureWarehouse(Warehouse):
             )
 
     def _elsewhere(self, plan: Plan) -> list[str]:
-        """Tables that neither a landing nor this dbt project makes, with a column named like one that was erased."""
+        """Tables, no source or model of this project, with a column named like one that was erased."""
         names = sorted({name for target in plan.targets for name in target.columns})
         found = self._rows(
             """
@@ -293,12 +293,12 @@ class ErasureWarehouse(Warehouse):
             join pg_namespace n on n.oid = c.relnamespace
             where c.relkind in ('r', 'p', 'm') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
                 and exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = any(%s))
-                and not exists (  -- tables of another source, which has people of its own
+                and (n.nspname = %s or not exists (  -- tables of another source, which has people of its own
                     select from pg_class r where r.relnamespace = n.oid and r.relname = '_landing_runs'
-                )
+                ))
             order by 1, 2
             """,
-            (names,),
+            (names, self._settings.raw_schema),
         )
         return [f"{schema}.{name}" for schema, name in found if (schema, name) not in plan.known]
 

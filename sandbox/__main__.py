@@ -38,6 +38,8 @@ def up() -> dict[str, str]:
 def _refuse_another_source(given: Mapping[str, str]) -> None:
     """The history of one source's rows would go on with those of another."""
     name = given.get("MYSQL_DATABASE", "")
+    if given.get("MYSQL_HOST") and not name:
+        raise home.SandboxError("MYSQL_HOST is set, and MYSQL_DATABASE is not: name the database to land.")
     source_now = f"your database {name}" if given.get("MYSQL_HOST") else "the sandbox's own source"
     source_before = home.read_state().get("warehouse_of")
     if source_before == source_now:

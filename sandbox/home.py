@@ -154,7 +154,11 @@ def parse_env(text: str) -> dict[str, str]:
 
 def given() -> dict[str, str]:
     """The settings from outside the sandbox: the process environment over ``.env``."""
-    return _read_env(PROJECT / ".env") | {key: value for key, value in os.environ.items() if value}
+    own, found = _read_env(ENV_FILE), {key: value for key, value in os.environ.items() if value}
+    for prefix, *address in (("MYSQL_", "MYSQL_HOST", "MYSQL_PORT"), ("PG", "PGHOST", "PGPORT")):
+        if all(found.get(name, "") == own.get(name) for name in address):  # somebody has read the sandbox's own file
+            found = {key: value for key, value in found.items() if not key.startswith(prefix)}
+    return _read_env(PROJECT / ".env") | found
 
 
 def environment() -> dict[str, str]:

@@ -111,7 +111,7 @@ def test_the_embedded_warehouse_holds_one_source(folder: Folder) -> None:
     """The history of the demo's customers would go on with those of another source."""
     folder.run("up")
     settings = folder.env
-    own = {name: settings[name] for name in settings if name.startswith("MYSQL_")}
+    own = {name: settings[name] for name in settings if name.startswith("MYSQL_")} | {"MYSQL_HOST": "localhost"}
     assert folder.run("up", **own).returncode == 0  # nothing has landed yet
     assert folder.run("up").returncode == 0
     assert folder.run("exec", "--", "python", "-m", "ingestion").returncode == 0
@@ -119,6 +119,15 @@ def test_the_embedded_warehouse_holds_one_source(folder: Folder) -> None:
     assert result.returncode == 1
     assert "holds the sandbox's own source, and this is your database classicmodels. `make clean`" in result.stderr
     assert folder.run("up").returncode == 0
+    result = folder.run("up", MYSQL_HOST="db.example")
+    assert result.stderr == "error: MYSQL_HOST is set, and MYSQL_DATABASE is not: name the database to land.\n"
+
+
+def test_settings_read_from_its_own_file_name_no_other_server(folder: Folder) -> None:
+    folder.run("up")
+    before = folder.env
+    assert folder.run("up", **before).returncode == 0
+    assert folder.env == before
 
 
 def test_commands_of_the_project_are_found(folder: Folder) -> None:

@@ -325,9 +325,12 @@ def test_a_copy_that_somebody_made_is_named(shop: Shop, erase: Any, capsys: pyte
     with connection.cursor() as cursor:
         cursor.execute("create schema mine")
         cursor.execute("create table mine.letters as select phone from marts.dim_customers")
+        landed = "raw_classicmodels.customers_2004"  # as the landing makes it of a copy in MySQL
+        cursor.execute(f"create table {landed} as select customer_name from raw_classicmodels.customers")
         assert erase("119") == 1
-        assert "mine.letters" in capsys.readouterr().out
-        cursor.execute("drop schema mine cascade")
+        said = capsys.readouterr().out
+        assert "mine.letters" in said and landed in said
+        cursor.execute(f"drop schema mine cascade; drop table {landed}")
     connection.close()
 
 
