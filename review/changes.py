@@ -31,6 +31,16 @@ class Changes:
 
 
 @dataclasses.dataclass
+class Access:
+    """Something that decides who reads what: a class, a mask, grants, the rows of a session, hooks."""
+
+    model: str
+    subject: str
+    before: str
+    after: str
+
+
+@dataclasses.dataclass
 class Break:
     """A promise of a contract that the head no longer keeps; of the whole model if no column is named."""
 
@@ -55,7 +65,7 @@ def compare(base: Manifest, head: Manifest) -> Changes:
     text_only = []
     for uid in after.keys() & before.keys():
         old, new = _essence(before[uid], base), _essence(after[uid], head)
-        what = sorted({_part(part) for part in old.keys() | new.keys() if old.get(part) != new.get(part)})
+        what = _differing(old, new)
         if what:
             changed[uid] = what
         elif _text(before[uid]) != _text(after[uid]):
@@ -73,7 +83,7 @@ def compare(base: Manifest, head: Manifest) -> Changes:
 def _essence(node: Any, manifest: Manifest) -> dict[str, Any]:
     """What decides a relation's rows and columns, part by part."""
     essence: dict[str, Any] = {
-        f"setting:{name}": value for name, value in node["config"].items() if name not in _TEXT_ONLY_CONFIG
+        f"setting {name}": value for name, value in node["config"].items() if name not in _TEXT_ONLY_CONFIG
     }
     if node["resource_type"] == "seed":
         return essence | {"rows": node["checksum"]["checksum"]}
@@ -92,10 +102,6 @@ def _essence(node: Any, manifest: Manifest) -> dict[str, Any]:
             essence[f"macro {macros[uid]['name']}"] = bare(macros[uid]["macro_sql"])
             waiting += macros[uid]["depends_on"]["macros"]
     return essence
-
-
-def _part(part: str) -> str:
-    return "settings" if part.startswith("setting:") else part
 
 
 def _text(node: Any) -> tuple[Any, ...]:
@@ -139,6 +145,51 @@ def _parents_first(uids: set[str], nodes: dict[str, Any]) -> list[str]:
     for uid in sorted(uids):
         visit(uid)
     return ordered
+
+
+def access(base: Manifest, head: Manifest) -> list[Access]:
+    """What decides who reads what and is another than before, of what both sides have and of what is new."""
+    found = []
+    for uid, node in sorted({**base["nodes"], **base["sources"], **head["nodes"], **head["sources"]}.items()):
+        sides = [manifest["nodes"].get(uid) or manifest["sources"].get(uid) for manifest in (base, head)]
+        if sides[1] is None or node["resource_type"] not in (*BUILT, "source"):
+            continue
+        before, after = (_access(side) if side else {} for side in sides)
+        for subject in _differing(before, after):
+            found.append(Access(uid, subject, before.get(subject, "–"), after.get(subject, "–")))
+    return found
+
+
+def _access(node: Any) -> dict[str, str]:
+    config = node["config"]
+    said: dict[str, Any] = {"grants": config.get("grants"), "meta.embedded": (config.get("meta") or {}).get("embedded")}
+    said |= {hooks: [hook["sql"] for hook in config.get(hooks) or []] for hooks in ("pre-hook", "post-hook")}
+    for name, meta in _metas(node):
+        said[f"{name}: pii"] = str(meta["pii"]).lower() if "pii" in meta else None
+        said[f"{name}: mask"] = meta.get("mask")
+    return {subject: str(value) for subject, value in said.items() if value}
+
+
+def tests_changed(base: Manifest, head: Manifest) -> dict[str, list[str]]:
+    """Tests of the base that are gone, or what of them changed; those of relations that are gone go with them."""
+    there, found = relations(head), {}
+    for uid, test in base["nodes"].items():
+        if test["resource_type"] == "test" and any(parent in there for parent in test["depends_on"]["nodes"]):
+            new = _test_essence(uid, head)
+            what = _differing(_test_essence(uid, base) or {}, new) if new else ["gone"]
+            if what := [part for part in what if not part.startswith("macro ") and part != "parents"]:
+                found[uid] = what
+    for uid, test in base["unit_tests"].items():
+        if (
+            test["depends_on"]["nodes"][0] in there
+            and head["unit_tests"].get(uid, {}).get("checksum") != test["checksum"]
+        ):
+            found[uid] = ["rows"] if uid in head["unit_tests"] else ["gone"]
+    return dict(sorted(found.items()))
+
+
+def _differing(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    return sorted(part for part in old.keys() | new.keys() if old.get(part) != new.get(part))
 
 
 def tests_of(manifest: Manifest, other: Manifest, affected: Iterable[str], changed: Iterable[str]) -> set[str]:
@@ -237,11 +288,22 @@ def keys(uid: str, *manifests: Manifest) -> list[tuple[str, ...]]:
 
 def personal(*manifests: Manifest) -> set[str]:
     """Names of columns that carry ``meta.pii`` in any model: a column of that name is masked wherever it appears."""
-    found = set()
-    for manifest in manifests:
-        for node in [*manifest["nodes"].values(), *manifest["sources"].values()]:
-            for name, column in node["columns"].items():
-                meta = column["meta"] | (column.get("config") or {}).get("meta", {})
-                if meta.get("pii"):
-                    found.add(name)
-    return found
+    return {name for manifest in manifests for (_, name), mark in _marks(manifest).items() if mark}
+
+
+def said_to_be_harmless(manifest: Manifest) -> set[tuple[str, str]]:
+    """Columns with ``meta.pii: false``: made of personal data, and none themselves."""
+    return {column for column, mark in _marks(manifest).items() if mark is False}
+
+
+def _marks(manifest: Manifest) -> dict[tuple[str, str], Any]:
+    return {
+        (node["unique_id"], name): meta.get("pii")
+        for node in [*manifest["nodes"].values(), *manifest["sources"].values()]
+        for name, meta in _metas(node)
+    }
+
+
+def _metas(node: Any) -> Iterable[tuple[str, dict[str, Any]]]:
+    for name, column in node["columns"].items():
+        yield name, column["meta"] | (column.get("config") or {}).get("meta", {})

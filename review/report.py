@@ -2,14 +2,14 @@
 
 import dataclasses
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
 from catalog import lineage
 from review import changes, totals
 from review.build import NOT_RUN
-from review.changes import Break, Changes
+from review.changes import Access, Break, Changes
 from review.compare import Comparison, Difference, seconds_of
 from review.dbt import Manifest, Result
 from review.document import Block, Fold, Heading, Table, Text, code
@@ -87,13 +87,26 @@ class Review:
         return uid in self.before and self.before[uid].status in _BAD
 
     def personal(self) -> set[str]:
-        """Names of columns with personal data: marked as such, or made of one that is."""
+        """Names of columns with personal data: marked as such, or made of one that is and not said to be none."""
         marked = changes.personal(self.base, self.head)
-        made = lineage.downstream(self.reads, {column for column in self._all_columns() if column[1] in marked})
+        harmless = changes.said_to_be_harmless(self.base)
+        reads = {column: parents for column, parents in self.reads.items() if column not in harmless}
+        made = lineage.downstream(reads, {column for column in self._all_columns() if column[1] in marked})
         return marked | {name for _, name in made}
 
     def _all_columns(self) -> set[lineage.Column]:
         return self.reads.keys() | set().union(*self.reads.values())
+
+    def access(self) -> list[Access]:
+        return changes.access(self.base, self.head) if self.head else []
+
+    def tests_changed(self) -> dict[str, list[str]]:
+        return changes.tests_changed(self.base, self.head) if self.head else {}
+
+    def built_on(self) -> list[str]:
+        """Changed relations of which later builds keep what earlier ones made, and a build from nothing says little."""
+        kept = ("incremental", "snapshot")
+        return [uid for uid in self.changes.changed if self.head["nodes"][uid]["config"].get("materialized") in kept]
 
     def trace_columns(self, built: dict[str, Result]) -> None:
         """Follow the columns through the SQL of the base, and of the head where it builds."""
@@ -193,6 +206,11 @@ def verdict(found: Review) -> list[str]:
         if uids:
             said.append(text.format(len(uids), s="" if len(uids) == 1 else "s"))
     changed, schema = found.data_changed(), found.schema_changed()
+    if access := found.access():
+        said.append(f"who may read what changes in {_list(dict.fromkeys(item.model for item in access))}")
+    if tests := found.tests_changed():
+        gone = sum(what == ["gone"] for what in tests.values())
+        said.append(f"tests gone: {gone}, tests that ask something else: {len(tests) - gone}")
     if changed:
         said.append(f"data of {len(changed)} relation{'' if len(changed) == 1 else 's'} changed: {_list(changed)}")
     if schema:
@@ -203,6 +221,8 @@ def verdict(found: Review) -> list[str]:
         said.append(f"removed: {_list(found.changes.removed)}")
     if not any((changed, found.broken_models, found.changes.added, found.changes.removed)):
         said.append("no change in data")
+    if later := found.built_on():
+        said.append(f"what later builds make of {_list(later)} may change, which is not shown")
     return [line[0].upper() + line[1:] + "." for line in said]
 
 
@@ -220,6 +240,7 @@ def blocks(found: Review) -> list[Block]:
     return [
         *head,
         *_contracts(found),
+        *_access(found),
         *_failures(found),
         *_overview(found),
         *_totals(found),
@@ -276,12 +297,19 @@ def _read_by(readers: Columns) -> str:
     return ", ".join(_column(uid, ", ".join(names)) for uid, names in readers.items()) or "nothing downstream"
 
 
+def _access(found: Review) -> list[Block]:
+    rows = [
+        [code(_name(item.model)), code(item.subject), code(item.before), code(item.after)] for item in found.access()
+    ]
+    return [Heading("Who may read what"), Table(["model", "what", "before", "after"], rows)] if rows else []
+
+
 def _failures(found: Review) -> list[Block]:
     out: list[Block] = []
     if found.broken_models:
         skipped = [uid for uid in found.broken_models if found.after[uid].status == "skipped"]
         rows = [
-            [code(_name(uid)), code(_safe(found.after[uid]), 300)] for uid in found.broken_models if uid not in skipped
+            [code(_name(uid)), code(_safe(found.after[uid]), 1000)] for uid in found.broken_models if uid not in skipped
         ]
         out += [Heading("No longer built"), Table(["model", "because"], rows)]
         if skipped:
@@ -291,7 +319,7 @@ def _failures(found: Review) -> list[Block]:
             [
                 code(_name(uid)),
                 ", ".join(code(name) for name in _tested(found, uid)),
-                code(_safe(found.after[uid]), 300),
+                code(_safe(found.after[uid]), 1000),
             ]
             for uid in found.new_failures
         ]
@@ -335,8 +363,8 @@ def _overview(found: Review) -> list[Block]:
         out.append(Text("None was added, removed or changed."))
     if same:
         out.append(Text(f"Downstream, built, compared, and the same as before: {_list(same)}."))
-    if found.changes.text_only:
-        text_only = _list(found.changes.text_only)
+    accessed = {item.model for item in found.access()}
+    if text_only := _list(uid for uid in found.changes.text_only if uid not in accessed):
         out.append(Text(f"Only comments, layout or descriptions differ, no change in data: {text_only}. Not built."))
     marts = [uid for uid in found.data_changed() if "marts" in found.head["nodes"][uid]["fqn"]]
     if marts:
@@ -446,13 +474,17 @@ def _columns(found: Review) -> list[Block]:
 
 def _tests(found: Review) -> list[Block]:
     run = [result for uid, result in found.after.items() if _is_test(uid)]
-    if not run:
+    changed = found.tests_changed()
+    if not run and not changed:
         return []
     passed = sum(result.status in ("pass", "success") for result in run)
     lines: list[Block] = [
         Heading("Tests"),
         Text(f"{len(run):,} concerned, {passed:,} passed, {len(found.new_failures):,} newly failing."),
     ]
+    if changed:
+        rows = [[code(_name(uid)), ", ".join(what)] for uid, what in changed.items()]
+        lines.append(Table(["test of the base", "now"], rows))
     if found.not_run:
         lines.append(Text(f"Not run, since what they read was not built: {_list(found.not_run)}."))
     if found.fixed:
@@ -536,7 +568,7 @@ def _column(uid: str, column: str) -> str:
     )
 
 
-def _list(uids: Sequence[str]) -> str:
+def _list(uids: Iterable[str]) -> str:
     return ", ".join(code(_name(uid)) for uid in uids)
 
 

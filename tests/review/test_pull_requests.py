@@ -147,6 +147,47 @@ def test_a_new_model(clone: Clone) -> None:
     assert "::warning file=models/marts/sales_by_day.sql,line=9," in reviewed.printed
 
 
+def test_what_no_row_shows_is_named(clone: Clone) -> None:
+    """A person in clear, another customer's rows, a version not kept, a test that is gone: a first build has the same rows."""
+    marts = "models/marts"
+    clone.edit(f"{marts}/dim_customers.yml", "{pii: direct, mask: last_digits}", "{pii: false}")
+    clone.edit(f"{marts}/fct_orders.yml", "{rows: customer_key}", "{rows: all}")
+    clone.edit("snapshots/snap_customers.yml", "        - credit_limit\n", "")
+    clone.edit(f"{marts}/fct_payments.sql", "unique_key='payment_key'", "unique_key='customer_key'")
+    clone.edit(
+        f"{marts}/metrics_by_month.yml", "data_tests: [unique]", "data_tests: [{unique: {config: {severity: warn}}}]"
+    )
+    clone.edit(f"{marts}/dim_offices.yml", "data_tests: [unique]\n", "\n")
+
+    reviewed = clone.review()
+
+    assert reviewed.code == 0
+    assert (
+        "**Who may read what changes in `dim_customers`, `fct_orders`.**\n\n**Tests gone: 1, tests that ask something else: 1.**"
+        in reviewed.markdown
+    )
+    assert (
+        "**What later builds make of `fct_payments`, `snap_customers` may change, which is not shown.**"
+        in reviewed.markdown
+    )
+    access = reviewed.cells("Who may read what")[1:]
+    assert [row[:2] for row in access] == [
+        ["dim_customers", "phone: mask"],
+        ["dim_customers", "phone: pii"],
+        ["fct_orders", "meta.embedded"],
+    ]
+    assert access[1][2:] == ["direct", "false"]
+    models = {row[0]: row for row in reviewed.cells("Models")}
+    assert (
+        models["snap_customers"][1] == "setting check_cols" and models["fct_payments"][1] == "SQL, setting unique_key"
+    )
+    assert reviewed.cells("Tests")[1:] == [
+        ["unique_dim_offices_office_key", "gone"],
+        ["unique_metrics_by_month_year_month", "SQL, setting severity"],
+    ]
+    assert "Only comments" not in reviewed.markdown
+
+
 def test_data_alone_is_no_failure(clone: Clone) -> None:
     """Other telephone numbers: no test and no contract minds, and no number is shown."""
     clone.edit(
