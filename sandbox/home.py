@@ -155,9 +155,8 @@ def parse_env(text: str) -> dict[str, str]:
 def given() -> dict[str, str]:
     """The settings from outside the sandbox: the process environment over ``.env``."""
     own, found = _read_env(ENV_FILE), {key: value for key, value in os.environ.items() if value}
-    for prefix, *address in (("MYSQL_", "MYSQL_HOST", "MYSQL_PORT"), ("PG", "PGHOST", "PGPORT")):
-        if all(found.get(name, "") == own.get(name) for name in address):  # somebody has read the sandbox's own file
-            found = {key: value for key, value in found.items() if not key.startswith(prefix)}
+    if own.items() <= found.items():  # somebody has read the sandbox's own file
+        found = {key: value for key, value in found.items() if key not in own}
     return _read_env(PROJECT / ".env") | found
 
 
