@@ -76,9 +76,6 @@ def _land(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
             accept_drift=options.accept_drift,
             full_compare=options.full,
         )
-    except SettingsError as error:
-        return 2, {"status": "failed", "error": str(error)}
-    try:
         report = land(settings)
     except SettingsError as error:
         return 2, {"status": "failed", "error": str(error)}

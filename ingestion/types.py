@@ -85,7 +85,7 @@ GEOMETRIES = {
     "geomcollection",
 }
 WITHOUT_ORDER = {*BYTES, *GEOMETRIES, "enum", "set", "year"}
-"""Types that MySQL orders otherwise than their text; the text of the year 0 is one of this century."""
+"""Types of which the greatest value that landed need not be MySQL's latest; the text of year 0 is in this century."""
 _AS_TEXT = {"json", "uuid", "inet4", "inet6"}
 LONG_TEXTS = {"mediumtext", "longtext", "json"}
 _LONG = 4096  # bytes; MySQL's REPLACE takes time by the square of them where there is much to replace

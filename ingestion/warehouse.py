@@ -286,12 +286,13 @@ class Warehouse(Records):
             found = self._find_changes(self._difference_by_row(table))
         names = ", ".join(column.quoted for column in table.columns)
         values = ", ".join(column.published("s") for column in table.columns)
-        keys = f"select {self._row_key(table, 's', staged=True)} from {staged} s"
+        key, staged_key = self._row_key(table, "r", staged=False), self._row_key(table, "s", staged=True)
+        # compared as a whole, a row that changed goes and comes
+        comes = f" and not exists (select from {staged} s where {staged_key} = {key})"
         self._execute(
-            f"insert into {self.raw}._landing_deletions select %s, {self._row_key(table, 'r', staged=False)}, %s, %s"
+            f"insert into {self.raw}._landing_deletions select %s, {key}, %s, %s"
             f" from {raw} r join _changes c on c.raw_row = r.ctid where c.staged_row is null"
-            # compared as a whole, a row that changed goes and comes
-            + ("" if by_key or not table.key else f" and {self._row_key(table, 'r', staged=False)} not in ({keys})"),
+            f"{'' if by_key or not table.key else comes}",
             (table.name, run.loaded_at, run.id),
         )
         deleted = self._execute(

@@ -28,11 +28,14 @@ class Changes:
     """Comments, layout, descriptions and their like."""
     affected: list[str]
     """Added, changed, and downstream of those, parents first: what the head builds."""
+    access: "list[Access]" = dataclasses.field(default_factory=list)
+    tests: dict[str, list[str]] = dataclasses.field(default_factory=dict)
+    """Tests of the base that are gone, or what of them changed; those of relations that are gone go with them."""
 
 
 @dataclasses.dataclass
 class Access:
-    """Something that decides who reads what: a class, a mask, grants, the rows of a session, hooks."""
+    """What decides who reads what, and is another than before: a class, a mask, grants, rows of a session, hooks."""
 
     model: str
     subject: str
@@ -62,13 +65,14 @@ def relations(manifest: Manifest) -> dict[str, Any]:
 def compare(base: Manifest, head: Manifest) -> Changes:
     before, after = relations(base), relations(head)
     changed: dict[str, list[str]] = {}
-    text_only = []
+    access, text_only = _access_changed(base, head), []
+    accessed = {item.model for item in access}
     for uid in after.keys() & before.keys():
         old, new = _essence(before[uid], base), _essence(after[uid], head)
         what = _differing(old, new)
         if what:
             changed[uid] = what
-        elif _text(before[uid]) != _text(after[uid]):
+        elif _text(before[uid]) != _text(after[uid]) and uid not in accessed:
             text_only.append(uid)
     added = sorted(after.keys() - before.keys())
     return Changes(
@@ -77,6 +81,8 @@ def compare(base: Manifest, head: Manifest) -> Changes:
         dict(sorted(changed.items())),
         sorted(text_only),
         _parents_first(downstream(head, {*added, *changed}), after),
+        access,
+        _tests_changed(base, head),
     )
 
 
@@ -147,8 +153,8 @@ def _parents_first(uids: set[str], nodes: dict[str, Any]) -> list[str]:
     return ordered
 
 
-def access(base: Manifest, head: Manifest) -> list[Access]:
-    """What decides who reads what and is another than before, of what both sides have and of what is new."""
+def _access_changed(base: Manifest, head: Manifest) -> list[Access]:
+    """Of what both sides have, and of what is new."""
     found = []
     for uid, node in sorted({**base["nodes"], **base["sources"], **head["nodes"], **head["sources"]}.items()):
         sides = [manifest["nodes"].get(uid) or manifest["sources"].get(uid) for manifest in (base, head)]
@@ -170,8 +176,7 @@ def _access(node: Any) -> dict[str, str]:
     return {subject: str(value) for subject, value in said.items() if value}
 
 
-def tests_changed(base: Manifest, head: Manifest) -> dict[str, list[str]]:
-    """Tests of the base that are gone, or what of them changed; those of relations that are gone go with them."""
+def _tests_changed(base: Manifest, head: Manifest) -> dict[str, list[str]]:
     there, found = relations(head), {}
     for uid, test in base["nodes"].items():
         if test["resource_type"] == "test" and any(parent in there for parent in test["depends_on"]["nodes"]):

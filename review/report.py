@@ -9,7 +9,7 @@ from typing import Any
 from catalog import lineage
 from review import changes, totals
 from review.build import NOT_RUN
-from review.changes import Access, Break, Changes
+from review.changes import Break, Changes
 from review.compare import Comparison, Difference, seconds_of
 from review.dbt import Manifest, Result
 from review.document import Block, Fold, Heading, Table, Text, code
@@ -96,12 +96,6 @@ class Review:
 
     def _all_columns(self) -> set[lineage.Column]:
         return self.reads.keys() | set().union(*self.reads.values())
-
-    def access(self) -> list[Access]:
-        return changes.access(self.base, self.head) if self.head else []
-
-    def tests_changed(self) -> dict[str, list[str]]:
-        return changes.tests_changed(self.base, self.head) if self.head else {}
 
     def built_on(self) -> list[str]:
         """Changed relations of which later builds keep what earlier ones made, and a build from nothing says little."""
@@ -206,9 +200,9 @@ def verdict(found: Review) -> list[str]:
         if uids:
             said.append(text.format(len(uids), s="" if len(uids) == 1 else "s"))
     changed, schema = found.data_changed(), found.schema_changed()
-    if access := found.access():
+    if access := found.changes.access:
         said.append(f"who may read what changes in {_list(dict.fromkeys(item.model for item in access))}")
-    if tests := found.tests_changed():
+    if tests := found.changes.tests:
         gone = sum(what == ["gone"] for what in tests.values())
         said.append(f"tests gone: {gone}, tests that ask something else: {len(tests) - gone}")
     if changed:
@@ -299,7 +293,8 @@ def _read_by(readers: Columns) -> str:
 
 def _access(found: Review) -> list[Block]:
     rows = [
-        [code(_name(item.model)), code(item.subject), code(item.before), code(item.after)] for item in found.access()
+        [code(_name(item.model)), code(item.subject), code(item.before), code(item.after)]
+        for item in found.changes.access
     ]
     return [Heading("Who may read what"), Table(["model", "what", "before", "after"], rows)] if rows else []
 
@@ -363,8 +358,8 @@ def _overview(found: Review) -> list[Block]:
         out.append(Text("None was added, removed or changed."))
     if same:
         out.append(Text(f"Downstream, built, compared, and the same as before: {_list(same)}."))
-    accessed = {item.model for item in found.access()}
-    if text_only := _list(uid for uid in found.changes.text_only if uid not in accessed):
+    if found.changes.text_only:
+        text_only = _list(found.changes.text_only)
         out.append(Text(f"Only comments, layout or descriptions differ, no change in data: {text_only}. Not built."))
     marts = [uid for uid in found.data_changed() if "marts" in found.head["nodes"][uid]["fqn"]]
     if marts:
@@ -474,7 +469,7 @@ def _columns(found: Review) -> list[Block]:
 
 def _tests(found: Review) -> list[Block]:
     run = [result for uid, result in found.after.items() if _is_test(uid)]
-    changed = found.tests_changed()
+    changed = found.changes.tests
     if not run and not changed:
         return []
     passed = sum(result.status in ("pass", "success") for result in run)

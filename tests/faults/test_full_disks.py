@@ -22,7 +22,8 @@ def test_a_work_file_may_not_grow(shop: Shop, result: Result) -> None:
     shop.lane.execute("update large set filler = concat(filler, ' CANARY')")
     landing = shop.start(largest_file=1_000_000)
     assert landing.end() == 3
-    assert ": File too large. Nothing was published; make room there" in landing.said()
+    said = f"error: Work folder {shop.work}: File too large. Nothing was published; make room there, or name another in"
+    assert f"{said} INGEST_WORK_FOLDER, and run again." in landing.said()
     assert shop.raw() == before
     assert not list(shop.work.iterdir())
     shop.heals()
@@ -39,7 +40,8 @@ def test_the_disk_of_the_work_folder_is_full(shop: Shop, result: Result, tmp_pat
     with _small_disk(tmp_path / "small", kilobytes):
         landing = shop.start(environment={"INGEST_WORK_FOLDER": str(tmp_path / "small")}, chunk_rows=10_000)
         assert landing.end() == 3
-        assert ": No space left on device. Nothing was published; make room there" in landing.said(), landing.said()
+        said = f"error: Work folder {tmp_path / 'small'}: No space left on device. Nothing was published"
+        assert said in landing.said(), landing.said()
         assert shop.raw() == before
         assert not list((tmp_path / "small").iterdir())
     shop.heals()

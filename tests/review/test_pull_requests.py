@@ -35,6 +35,8 @@ def test_a_filter_that_drops_cancelled_lines(clone: Clone) -> None:
 
     models = {row[0]: row for row in reviewed.cells("Models")}
     assert models["fct_order_lines"][1:6] == ["SQL", "2,996", "2,917", "–", "79"]
+    lines = reviewed.section("Data, model by model").split("<code>fct_order_lines</code>: 79 rows removed")[1]
+    assert re.search("For example removed: `10[0-9]{3} / [0-9]+`", lines), "an order's number names nobody"
     assert models["orders_obt"][1:6] == ["downstream", "2,996", "2,917", "–", "79"]
     sales = reviewed.cells("Sales")
     assert [row[1:] for row in sales if row[0] == "**all**"] == [
