@@ -111,10 +111,10 @@ def _create() -> dict[str, Any]:
         install = find("mariadb-install-db", "mysql_install_db")
         if install is None:
             raise home.SandboxError(f"{server} is there but mariadb-install-db is not; reinstall the server package.")
-        command = [install, "--no-defaults", f"--datadir={folder / 'data'}", "--skip-test-db", "--skip-name-resolve"]
+        command = [install, "--no-defaults", *_files(folder), "--skip-test-db", "--skip-name-resolve"]
         command += ["--auth-root-authentication-method=normal"]
     else:
-        command = [server, "--no-defaults", "--initialize-insecure", f"--datadir={folder / 'data'}"]
+        command = [server, "--no-defaults", "--initialize-insecure", *_files(folder)]
     home.run_as_server_account(command, folder, folder / "install.log", "Creating the MySQL server")
     # Read by the server before it accepts the first connection, so no account is ever open.
     accounts = [
@@ -133,13 +133,18 @@ def _create() -> dict[str, Any]:
     return state
 
 
+def _files(folder: Path) -> list[str]:
+    """Options; a server that starts removes the temporary tables of any other with the same folder for them."""
+    return [f"--datadir={folder / 'data'}", f"--tmpdir={folder}"]
+
+
 def launch(folder: Path, state: dict[str, Any], *options: str) -> None:
     """Start the server, with ``options`` more than it always has, and wait until it answers."""
     server = _server()
     command = [
         server,
         "--no-defaults",
-        f"--datadir={folder / 'data'}",
+        *_files(folder),
         "--socket=server.sock",  # relative to the data folder: a socket's path has a short limit
         f"--pid-file={folder / 'data' / 'server.pid'}",
         f"--port={state['port']}",

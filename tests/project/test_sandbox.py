@@ -53,12 +53,12 @@ class Folder:
             except OSError:
                 continue
             if (b"mariadbd" in command or b"mysqld" in command or b"bin/postgres" in command) and (
-                mark in command or self._home().encode() in command
+                mark in command or self.home().encode() in command
             ):
                 found.append(int(entry.name))
         return found
 
-    def _home(self) -> str:
+    def home(self) -> str:
         script = "from sandbox import home; print(home.servers_home())"
         environment = os.environ | {"SANDBOX_FOLDER": str(self.path)}
         return subprocess.run(
@@ -105,6 +105,16 @@ def test_nobody_logs_in_to_mysql_without_a_password(folder: Folder) -> None:
     for user in ("root", ""):
         with pytest.raises(pymysql.OperationalError, match="Access denied"):
             pymysql.connect(host="127.0.0.1", port=int(folder.env["MYSQL_PORT"]), user=user)
+
+
+def test_temporary_tables_are_in_a_folder_of_their_own(folder: Folder) -> None:
+    """Whichever server starts with it empties it, so two in ``/tmp`` broke each other now and then."""
+    folder.run("up")
+    port, password = int(folder.env["MYSQL_PORT"]), folder.env["MYSQL_PASSWORD"]
+    with pymysql.connect(host="127.0.0.1", port=port, user="ingest", password=password) as connection:
+        cursor = connection.cursor()
+        cursor.execute("select @@tmpdir")
+        assert cursor.fetchone() == (f"{folder.home()}/mysql",)
 
 
 def test_the_embedded_warehouse_holds_one_source(folder: Folder) -> None:
