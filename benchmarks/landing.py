@@ -3,6 +3,7 @@
 Every round, in this order, all on the same servers:
 
 raw pipe              ``mariadb --quick`` into ``psql``'s COPY, two tables at a time, into empty tables: the floor
+raw pipe, checked     the same, then both servers add up a CRC32 of every row: the floor of a checked copy
 ours, first load      ``python -m ingestion`` with nothing there, to the end: read, verified, published
 ours, 1 % changed     after 1 % of orders and of order lines changed
 ours, nothing changed all is read and found the same
@@ -29,8 +30,9 @@ from ingestion.names import quote, quote_mysql, snake_case
 from sandbox import home, postgres
 from sandbox.prerequisites import find
 
-PIPE, FIRST, CHANGED, SAME, STILL = (
+PIPE, CHECKED_PIPE, FIRST, CHANGED, SAME, STILL = (
     "raw pipe, two tables at a time",
+    "raw pipe, checked",
     "ours, first load",
     "ours, 1 % changed",
     "ours, nothing changed",
@@ -71,6 +73,7 @@ def one_round(environment: Environment, costs: dict[str, list[Cost]]) -> int:
     piped = pipe(environment)
     if piped:
         costs[PIPE].append(piped)
+        costs[CHECKED_PIPE].append(piped + check_pipe(environment))
     measure.forget_landings()
     cost, tables = measure.land(environment)
     costs[FIRST].append(cost)
@@ -152,20 +155,69 @@ def pipe(environment: Environment) -> Cost | None:
                 for name, kind in tables[table]
             ]
             select = f"select {', '.join(columns)} from {quote_mysql(table)}"
-            address = [f"--host={environment['MYSQL_HOST']}", f"--port={environment['MYSQL_PORT']}"]
-            address += [f"--user={environment['MYSQL_USER']}", environment["MYSQL_DATABASE"]]
-            flags = ["--no-defaults", "--default-character-set=utf8mb4", "--quick", "--batch", "--skip-column-names"]
-            programs: list[Command] = [[client, *flags, *address, "--execute", select]]
+            programs = [mysql_client(client, environment, select)]
             if table in with_returns:
                 programs.append(["sed", r"s/\r/\\r/g"])
             load = f"copy pipe.{quote(snake_case(table))} from stdin with (null 'NULL', encoding 'utf8')"
-            psql = postgres.binaries() / "psql"
-            programs.append([psql, "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--command", load])
+            programs.append(psql(load))
             watch.wait(*watch.start_pipe(programs))
 
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
             list(pool.map(copy, tables))
     return watch.cost
+
+
+def check_pipe(environment: Environment) -> Cost:
+    """Count the rows on both sides and add up a CRC32 of each, two tables at a time."""
+    client = find("mariadb", "mysql")
+    tables = source_tables()
+    results = FOLDER / "sums"
+    results.mkdir(exist_ok=True)
+    with Stopwatch(environment | {"MYSQL_PWD": environment["MYSQL_PASSWORD"]}) as watch:
+
+        def add_up(table: str) -> None:
+            theirs, ours = [], []
+            for name, kind in tables[table]:
+                source, copy = quote_mysql(name), quote(snake_case(name))
+                text = f"hex({source})" if kind.endswith("blob") else f"convert({source} using utf8mb4)"
+                theirs.append(f"ifnull({text}, 'NULL')")
+                text = f"upper(encode({copy}, 'hex'))" if kind.endswith("blob") else f"{copy}::text"
+                ours.append(f"coalesce({text}, 'NULL')")
+            programs = (
+                mysql_client(
+                    client or "",
+                    environment,
+                    f"select count(*), sum(crc32(concat_ws('/', {', '.join(theirs)}))) from {quote_mysql(table)}",
+                ),
+                psql(
+                    f"select count(*), sum(crc32(textsend(concat_ws('/', {', '.join(ours)}))))"
+                    f" from pipe.{quote(snake_case(table))}"
+                ),
+            )
+            found = [results / f"{table}.{number}" for number in range(2)]
+            started = []
+            for program, file in zip(programs, found, strict=True):
+                with file.open("wb") as output:
+                    started.append(watch.start(program, stdout=output))
+            watch.wait(*started)
+            if found[0].read_text() != found[1].read_text():
+                raise BenchmarkFailed(f"{table}: the sums of MySQL and of the pipe's copy differ.")
+
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            list(pool.map(add_up, tables))
+    return watch.cost
+
+
+def mysql_client(client: str, environment: Environment, statement: str) -> Command:
+    address = [f"--host={environment['MYSQL_HOST']}", f"--port={environment['MYSQL_PORT']}"]
+    address += [f"--user={environment['MYSQL_USER']}", environment["MYSQL_DATABASE"]]
+    flags = ["--no-defaults", "--default-character-set=utf8mb4", "--quick", "--batch", "--skip-column-names"]
+    return [client, *flags, *address, "--execute", statement]
+
+
+def psql(statement: str) -> Command:
+    flags = ["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--field-separator=\t", "--set=ON_ERROR_STOP=1"]
+    return [postgres.binaries() / "psql", *flags, "--command", statement]
 
 
 def compare_with_pipe() -> None:
@@ -305,7 +357,8 @@ def report(
     first = medians[FIRST].wall
     if pipe_cost:
         measure.goal("first load to raw pipe", first / pipe_cost.wall, 1.5)
-    for name in [name for name in medians if name not in (PIPE, FIRST, CHANGED, SAME, STILL)]:
+        print(f"           and to one that is checked: {first / medians[CHECKED_PIPE].wall:.2f}")
+    for name in [name for name in medians if name not in (PIPE, CHECKED_PIPE, FIRST, CHANGED, SAME, STILL)]:
         measure.goal(f"first load to {name}", first / medians[name].wall, 1)
     measure.goal("1 % changed to first load", medians[CHANGED].wall / first, 1)
     measure.goal("nothing changed to first load", medians[SAME].wall / first, 0.5)

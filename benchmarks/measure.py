@@ -51,6 +51,16 @@ class Cost:
     memory: float = 0.0
     """Most MiB that the programs and what they started held at one moment, looked at ten times a second."""
 
+    def __add__(self, after: "Cost") -> "Cost":
+        """Of both, one after the other."""
+        return Cost(
+            self.wall + after.wall,
+            self.cpu + after.cpu,
+            self.server_cpu + after.server_cpu,
+            self.other_cpu + after.other_cpu,
+            max(self.memory, after.memory),
+        )
+
     @classmethod
     def median(cls, costs: Sequence["Cost"]) -> "Cost":
         """The median of each figure; of the memory the most."""

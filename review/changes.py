@@ -291,6 +291,13 @@ def keys(uid: str, *manifests: Manifest) -> list[tuple[str, ...]]:
     return list(dict.fromkeys(combined + single))
 
 
+def not_additive(node: Any) -> set[str]:
+    """Names of columns whose sum over all rows would say nothing, such as running totals: ``meta.additive: false``."""
+    return {
+        name for name, column in node["columns"].items() if column["config"].get("meta", {}).get("additive") is False
+    }
+
+
 def personal(*manifests: Manifest) -> set[str]:
     """Names of columns that carry ``meta.pii`` in any model: a column of that name is masked wherever it appears."""
     return {name for manifest in manifests for (_, name), mark in _marks(manifest).items() if mark}

@@ -1,7 +1,7 @@
 """Two relations compared in the warehouse: columns, rows by key, values by column."""
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Any
 
 import psycopg2
@@ -40,6 +40,8 @@ class Difference:
     """Of amounts and quantities, where before and after differ."""
     renamed: dict[str, str] = dataclasses.field(default_factory=dict)
     """A removed column to the new one that has its type and its values."""
+    contents: dict[str, str] = dataclasses.field(default_factory=dict)
+    """What is in the new columns."""
     added_examples: list[str] = dataclasses.field(default_factory=list)
     removed_examples: list[str] = dataclasses.field(default_factory=list)
 
@@ -83,8 +85,34 @@ class Comparison:
     def count(self, relation: str) -> int:
         return int(rows(self._connection, f"select count(*) from {relation}")[0][0])
 
-    def compare(self, before: str, after: str, keys: Sequence[tuple[str, ...]]) -> Difference:
-        """``keys``: what should tell the rows apart, best first; without one that does, whole rows are compared."""
+    def shared_keys(self, query: str, keys: Sequence[tuple[str, ...]]) -> str:
+        """Of a query that gives several rows for one key, how many for how many; empty if it gives none, or fails."""
+        for key in keys:
+            columns = ", ".join(map(_q, key))
+            statement = f"select count(*), count(distinct ({columns})) from ({query}) as made"
+            try:
+                ((count, different),) = rows(self._connection, statement)
+            except psycopg2.Error:
+                continue
+            if count > different:
+                return f"its query gives {count:,} rows for {different:,} different {', '.join(key)}"
+        return ""
+
+    def contents(self, relation: str, columns: Iterable[str]) -> dict[str, str]:
+        """What is in new columns, in numbers: nobody may have classified their values yet."""
+        names = list(columns)
+        counts = [f"count({_q(name)}), count(distinct {_q(name)}::text)" for name in names]
+        total, *found = rows(self._connection, f"select {', '.join(['count(*)', *counts])} from {relation}")[0]
+        pairs = zip(names, found[::2], found[1::2], strict=True)
+        return {name: f"{total - filled:,} of {total:,} empty, {values:,} different" for name, filled, values in pairs}
+
+    def compare(
+        self, before: str, after: str, keys: Sequence[tuple[str, ...]], not_additive: Container[str] = ()
+    ) -> Difference:
+        """``keys``: what should tell the rows apart, best first; without one that does, whole rows are compared.
+
+        ``not_additive``: columns that are not added up.
+        """
         types = (self.types(before), self.types(after))
         difference = Difference((self.count(before), self.count(after)), types)
         shared = [name for name in types[0] if name in types[1]]
@@ -93,7 +121,8 @@ class Comparison:
             self._by_key(difference, before, after, [name for name in shared if name not in difference.key])
         elif shared:
             self._by_row(difference, before, after, shared)
-        self._sums(difference, before, after, shared)
+        self._sums(difference, before, after, [name for name in shared if name not in not_additive])
+        difference.contents = self.contents(after, difference.new)
         return difference
 
     def _choose_key(

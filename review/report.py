@@ -16,6 +16,7 @@ from review.document import Block, Fold, Heading, Table, Text, code
 from review.lint import Finding
 
 _BAD = {"fail", "error", "runtime error"}
+_SHARED_KEY = "SQLSTATE 23505"
 _SLOWER, _SLOWER_SECONDS = 1.5, 0.5
 Columns = dict[str, list[str]]
 """Columns by model."""
@@ -37,8 +38,10 @@ class Review:
     before: dict[str, Result] = dataclasses.field(default_factory=dict)
     after: dict[str, Result] = dataclasses.field(default_factory=dict)
     differences: dict[str, Difference] = dataclasses.field(default_factory=dict)
-    added: dict[str, tuple[int, dict[str, str]]] = dataclasses.field(default_factory=dict)
-    """Rows and columns of models that are new."""
+    added: dict[str, tuple[int, dict[str, tuple[str, str]]]] = dataclasses.field(default_factory=dict)
+    """Rows of models that are new, and the type and the contents of each column."""
+    fanned_out: dict[str, str] = dataclasses.field(default_factory=dict)
+    """Of models that were not built since several rows share a key, how many do."""
     query_seconds: dict[str, tuple[float, float]] = dataclasses.field(default_factory=dict)
     """Of changed models' queries, each run by itself, before and after."""
     sales: list[totals.Total] = dataclasses.field(default_factory=list)
@@ -125,19 +128,25 @@ class Review:
         """Compare every relation both sides have built, and the totals if one of theirs is among them."""
         for uid in self.changes.affected:
             if not self._has(self.after, uid):
+                if uid in self.after and _SHARED_KEY in self.after[uid].message:
+                    keys = changes.keys(uid, self.head, self.base)
+                    self.fanned_out[uid] = comparison.shared_keys(self.after[uid].compiled, keys)
                 continue
             relation = self.head["nodes"][uid]["relation_name"]
             if self._has(self.before, uid):
                 keys = changes.keys(uid, self.head, self.base)
                 before = self.base["nodes"][uid]["relation_name"]
-                self.differences[uid] = comparison.compare(before, relation, keys)
+                not_additive = changes.not_additive(self.head["nodes"][uid])
+                self.differences[uid] = comparison.compare(before, relation, keys, not_additive)
                 queries = (self.before[uid].compiled, self.after[uid].compiled)
                 if uid in self.changes.changed and uid.startswith("model.") and all(queries):
                     seconds = [seconds_of(connection, query) for query in queries]
                     if seconds[0] is not None and seconds[1] is not None:
                         self.query_seconds[uid] = (seconds[0], seconds[1])
             elif uid not in self.base["nodes"]:
-                self.added[uid] = (comparison.count(relation), comparison.types(relation))
+                types = comparison.types(relation)
+                contents = comparison.contents(relation, types)
+                self.added[uid] = (comparison.count(relation), {name: (types[name], contents[name]) for name in types})
         names = {totals.FACT, *(dimension for dimension, *_ in totals.BY.values())}
         if names & {_name(uid) for uid in self.changes.affected + self.changes.removed}:
             self.sales = totals.compute(connection, self._before, self._after)
@@ -277,7 +286,8 @@ def _contracts(found: Review) -> list[Block]:
                 rows.append([_column(uid, name), f"{before} → {after}", _read_by(found.readers(uid, name))])
         for name in difference.new:
             if name not in difference.renamed.values():
-                rows.append([_column(uid, name), f"new, {difference.types[1][name]}", "–"])
+                what = f"new, {difference.types[1][name]}; {difference.contents[name]}"
+                rows.append([_column(uid, name), what, "–"])
     if rows:
         out += [Heading("Columns" if found.breaks else "Changed columns"), Table(["column", "change", "read by"], rows)]
     return out
@@ -304,7 +314,12 @@ def _failures(found: Review) -> list[Block]:
     if found.broken_models:
         skipped = [uid for uid in found.broken_models if found.after[uid].status == "skipped"]
         rows = [
-            [code(_name(uid)), code(_safe(found.after[uid]), 1000)] for uid in found.broken_models if uid not in skipped
+            [
+                code(_name(uid)),
+                "; ".join(filter(None, (code(_safe(found.after[uid]), 1000), found.fanned_out.get(uid)))),
+            ]
+            for uid in found.broken_models
+            if uid not in skipped
         ]
         out += [Heading("No longer built"), Table(["model", "because"], rows)]
         if skipped:
@@ -409,9 +424,9 @@ def _details(found: Review) -> list[Block]:
     for uid, difference in found.differences.items():
         if difference.has_new_data:
             out.append(Fold(_summary(uid, difference), _detail(difference)))
-    for uid, (count, types) in found.added.items():
-        rows = [[code(name), type_] for name, type_ in types.items()]
-        out.append(Fold(f"`{_name(uid)}`: new, {count:,} rows", [Table(["column", "type"], rows)]))
+    for uid, (count, columns) in found.added.items():
+        rows = [[code(name), *about] for name, about in columns.items()]
+        out.append(Fold(f"`{_name(uid)}`: new, {count:,} rows", [Table(["column", "type", "contents"], rows)]))
     return [Heading("Data, model by model"), *out] if out else []
 
 

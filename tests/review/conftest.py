@@ -54,7 +54,7 @@ class Clone:
         for name in filter(None, names.split("\0")):
             if (PROJECT / name).is_file():
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(PROJECT / name, folder / name)
+                shutil.copy(PROJECT / name, folder / name)  # a YAML file with a time it had before is old to dbt
         self.commit("Base")
 
     def git(self, *words: str) -> None:

@@ -60,6 +60,50 @@ def test_a_filter_that_drops_cancelled_lines(clone: Clone) -> None:
     assert reviewed.code == 1, "tests newly fail"
 
 
+def test_a_join_that_multiplies_rows(clone: Clone) -> None:
+    """Orders with every payment of their customer: the index of the key tells dbt no more than that."""
+    clone.edit(
+        "models/marts/fct_orders.sql",
+        "    from orders\n",
+        "    from orders\n"
+        "    left join (select customer_number as payer from {{ ref('stg_classicmodels__payments') }}) as payments\n"
+        "        on orders.customer_number = payments.payer\n",
+    )
+
+    reviewed = clone.review()
+
+    assert reviewed.code == 1
+    unbuilt = {row[0]: row[1] for row in reviewed.cells("No longer built")[1:]}
+    joined = "raw_classicmodels.orders left join raw_classicmodels.payments using (customer_number)"
+    ((multiplied,),) = clone.query(f"select count(*) from {joined}")
+    assert unbuilt["fct_orders"].endswith(
+        f"SQLSTATE 23505; its query gives {multiplied:,} rows for 326 different order_number"
+    )
+
+
+def test_running_totals_are_not_added_up(clone: Clone) -> None:
+    clone.edit(
+        "models/staging/classicmodels/stg_classicmodels__payments.sql",
+        "amount as payment_amount",
+        "amount + 1 as payment_amount",
+    )
+
+    reviewed = clone.review()
+
+    folds = reviewed.section("Data, model by model").split("<summary>")[1:]
+    added_up = {re.sub("<.*?>", "", fold.split(":")[0]): "| sum of |" in fold for fold in folds}
+    assert added_up == {
+        "stg_classicmodels__payments": True,
+        "int_customers__monthly_activity": True,
+        "int_customers__totals": True,
+        "fct_payments": True,
+        "fct_customer_balances": False,
+        "metrics_by_country": True,
+        "metrics_by_month": False,
+        "ml_customer_features": False,
+    }
+
+
 def test_a_left_join_turned_inner(clone: Clone) -> None:
     """Countries whose customers never ordered lose their row; no total moves. The other join loses nothing in this data."""
     clone.edit("models/marts/metrics_by_country.sql", "left join by_sales on", "inner join by_sales on")
@@ -143,6 +187,7 @@ def test_a_new_model(clone: Clone) -> None:
     assert "**New: `sales_by_day`.**" in reviewed.markdown
     assert ["sales_by_day", "**added**", "–", "265", "+265", "–", "–", "–"] in reviewed.cells("Models")
     assert "<code>sales_by_day</code>: new, 265 rows" in reviewed.markdown
+    assert ["order_date_key", "integer", "0 of 265 empty, 265 different"] in reviewed.cells("Data, model by model")
     assert "1 concerned, 1 passed, 0 newly failing." in reviewed.section("Tests")
     assert "no change in data" not in reviewed.markdown.lower()
     assert ["models/marts/sales_by_day.sql:9", "CP01"] in [row[:2] for row in reviewed.cells("Lint, changed files")]
@@ -203,7 +248,9 @@ def test_data_alone_is_no_failure(clone: Clone) -> None:
     assert reviewed.code == 0, reviewed.section("Tests that newly fail")
     models = {row[0]: row for row in reviewed.cells("Models")}
     assert models["dim_customers"][1:7] == ["downstream", "123", "123", "–", "–", "122"]
-    assert ["stg_classicmodels__customers.one", "new, integer", "–"] in reviewed.cells("Changed columns")
+    assert ["stg_classicmodels__customers.one", "new, integer; 0 of 122 empty, 1 different", "–"] in reviewed.cells(
+        "Changed columns"
+    )
     assert "dim_customers.phone" in reviewed.section("Who reads the changed columns")
     numbers = [phone for (phone,) in clone.query("select phone from raw_classicmodels.customers")]
     assert len(numbers) == 122
