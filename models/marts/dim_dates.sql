@@ -11,27 +11,22 @@ landing_runs as (
 ),
 
 days_seen as (
-    select
-        min(least(order_date, required_date, shipped_date)) as first_day_seen,
-        max(greatest(order_date, required_date, shipped_date)) as last_day_seen
-    from orders
+    select order_date as day_seen from orders
     union all
-    select
-        min(payment_date) as first_day_seen,
-        max(payment_date) as last_day_seen
-    from payments
+    select required_date as day_seen from orders
     union all
-    select
-        cast(min(loaded_at) as date) as first_day_seen,
-        cast(max(loaded_at) as date) as last_day_seen
-    from landing_runs
+    select shipped_date as day_seen from orders
+    union all
+    select payment_date as day_seen from payments
+    union all
+    select cast(loaded_at as date) as day_seen from landing_runs
 ),
 
 -- Whole calendar years, so that a year's report has all its days.
 span as (
     select
-        cast(date_trunc('year', min(first_day_seen)) as date) as first_day,
-        cast(date_trunc('year', max(last_day_seen)) + interval '1 year' as date) as day_after
+        cast(date_trunc('year', min(day_seen)) as date) as first_day,
+        cast(date_trunc('year', max(day_seen)) + interval '1 year' as date) as day_after
     from days_seen
 ),
 

@@ -106,6 +106,9 @@ EQUIVALENT: dict[str, str] = {
     "ml_customer_features: / nullif(monthly_totals.payments_after_an_order, 0) as average_days_to_pay,: nullif( -> (": (
         "Where no payment came after an order, there are no days to divide."
     ),
+    "metrics: cast(sum(days_to_ship) as numeric(18, 4)) / nullif(count(days_to_ship), 0) as average_days_to_ship,: nullif( -> (": (
+        "Where nothing has shipped, there are no days to divide."
+    ),
     "ml_customer_features: monthly_totals.first_order_date is not null: first_order_date -> last_order_date": _EMPTY_TOGETHER,
     "incremental: (select coalesce(max(_loaded_at), {{ beginning_of_time() }}) from {{ this }}): coalesce( -> (": _HAS_ROWS,
     "incremental: where month_end_date_key < (select coalesce({{ date_key('min(first_month_end_date)') }}, 99999999) from {{ totals }});: month_end_date_key < (select coalesce({{ date_key('min(first_month_end_date)') }}, 99999999) from {{ totals }}) -> true": _MADE_ANEW,
