@@ -122,7 +122,8 @@ class Comparison:
         elif shared:
             self._by_row(difference, before, after, shared)
         self._sums(difference, before, after, [name for name in shared if name not in not_additive])
-        difference.contents = self.contents(after, difference.new)
+        if difference.new:
+            difference.contents = self.contents(after, difference.new)
         return difference
 
     def _choose_key(
