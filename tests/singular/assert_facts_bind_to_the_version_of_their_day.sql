@@ -8,36 +8,17 @@
     ('fct_stock_levels', 'product_key', 'date_key', 'dim_products', 'product_key'),
 ] %}
 {%- for fact, fact_key, date_key_column, dimension, dimension_key in bindings %}
-{{ 'with' if loop.first }} facts_{{ loop.index }} as (
-    select
-        {{ fact_key }} as member_key,
-        {{ date_key_column }} as date_key
-    from {{ ref(fact) }}
-    {%- if fact == 'fct_order_lines' %}
-    where {{ is_changed('order_number', [fact]) }}
-    {%- endif %}
-),
-
-versions_{{ loop.index }} as (
-    select
-        {{ dimension_key }} as member_key,
-        {{ date_key('binds_from') }} as first_date_key,
-        {{ date_key('binds_to') }} as end_date_key
-    from {{ ref(dimension) }}
-){{ ',' if not loop.last }}
-{% endfor %}
-{%- for fact, fact_key, date_key_column, dimension, dimension_key in bindings %}
 select
     '{{ fact }}' as fact,
-    facts_{{ loop.index }}.member_key,
-    facts_{{ loop.index }}.date_key
-from facts_{{ loop.index }}
-inner join versions_{{ loop.index }} on facts_{{ loop.index }}.member_key = versions_{{ loop.index }}.member_key
+    facts.{{ fact_key }} as member_key,
+    dates.date_day
+from {{ ref(fact) }} as facts
+inner join {{ ref('dim_dates') }} as dates on facts.{{ date_key_column }} = dates.date_key
+inner join {{ ref(dimension) }} as versions on facts.{{ fact_key }} = versions.{{ dimension_key }}
 where
-    facts_{{ loop.index }}.date_key > 0
-    and (
-        facts_{{ loop.index }}.date_key < versions_{{ loop.index }}.first_date_key
-        or facts_{{ loop.index }}.date_key >= versions_{{ loop.index }}.end_date_key
-    )
+    (dates.date_day < versions.binds_from or dates.date_day >= versions.binds_to)
+    {%- if fact == 'fct_order_lines' %}
+    and {{ is_changed('facts.order_number', [fact]) }}
+    {%- endif %}
 {{ 'union all' if not loop.last }}
 {%- endfor %}
