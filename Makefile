@@ -7,14 +7,16 @@ DAYS ?= 1
 BASE ?= main
 CUSTOMER ?=
 ROLE ?=
-TARGET ?= local
+TARGET ?=
 WORKERS ?= $(if $(TEST_MYSQL_HOST),0,2)
 BIN := .venv/bin
 SANDBOX := $(BIN)/python -m sandbox
 WITH_SERVERS := $(SANDBOX) exec --
 PYTEST := $(BIN)/pytest --numprocesses $(WORKERS)
 export DBT_PROFILES_DIR := profiles
+ifneq ($(TARGET),)
 export DBT_TARGET := $(TARGET)
+endif
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -28,11 +30,11 @@ setup: .venv/installed ## the virtual environment, with hash-pinned packages
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
 	@$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements-uv.txt requirements.txt \
 		|| $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
-	@echo "$(CURDIR)" > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/project.pth" # dbt_discretion.py
+	@echo ../../../.. > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/project.pth" # dbt_discretion.py
 	@touch $@
 
 demo: setup ## everything, from servers to docs; DUMP=file.sql loads a dump, SCALE=100 generates more
-	@$(SANDBOX) demo $(if $(DUMP),--dump $(DUMP)) --scale $(SCALE) --seed $(SEED)
+	@$(SANDBOX) demo $(if $(DUMP),--dump "$(DUMP)") --scale $(SCALE) --seed $(SEED)
 
 up: setup ## start the sandbox's servers (those the environment does not name)
 	@$(SANDBOX) up
@@ -103,6 +105,7 @@ sbom: setup ## the bill of materials: every pinned package, CycloneDX
 clean: ## remove everything the project made
 	@test ! -d .sandbox || test ! -x $(BIN)/python || $(SANDBOX) clean
 	@rm -rf .venv .venv-infra .sandbox target logs docs/site reports .pytest_cache .mypy_cache .ruff_cache
+	@test ! -d docs || rmdir docs
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):.*/\1/p' $(MAKEFILE_LIST))

@@ -2,6 +2,7 @@
 
 import argparse
 import datetime
+import math
 import os
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ import psycopg2
 import pymysql
 
 from sandbox import demo, home, mysql, postgres, source
+from sandbox.generate import SMALLEST_SCALE
 from sandbox.trade import trade
 
 
@@ -105,6 +107,13 @@ def roles() -> int:
     return 0
 
 
+def _scale(text: str) -> float:
+    scale = float(text)
+    if not SMALLEST_SCALE <= scale < math.inf:
+        raise argparse.ArgumentTypeError(f"{text}: the smallest that shows every quirk is {SMALLEST_SCALE}")
+    return scale
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
@@ -118,7 +127,7 @@ def main(arguments: list[str] | None = None) -> int:
         loader = commands.add_parser(name, help=what)
         loader.add_argument("--dump", type=Path, help="an SQL dump (default: generate)")
         loader.add_argument(
-            "--scale", type=float, default=1, help="size of generated data; 1 is about 3,000 order lines"
+            "--scale", type=_scale, default=1, help="size of generated data; 1 is about 3,000 order lines"
         )
         loader.add_argument("--seed", type=int, default=1, help="same seed, same data")
     commands.add_parser("docs", help="write the docs site")
@@ -160,16 +169,24 @@ def main(arguments: list[str] | None = None) -> int:
         try:
             os.execvpe(words[0], words, settings)
         except OSError as error:
-            raise home.SandboxError(f"{words[0]}: {error.strerror}.") from None
+            moved = " Was this folder moved? Then `make clean`, and again." if Path(words[0]).exists() else ""
+            raise home.SandboxError(f"{words[0]}: {error.strerror}.{moved}") from None
     return 0
 
 
 if __name__ == "__main__":
     try:
+        home.forget_leftovers()
         sys.exit(main())
     except home.SandboxError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
+    except OSError as error:
+        print(f"error: {error.filename or 'the sandbox'}: {error.strerror}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("error: interrupted; the same command again goes on from here", file=sys.stderr)
+        sys.exit(130)
     except (pymysql.Error, psycopg2.Error) as error:
         print(
             f"error: the sandbox's own server failed: {type(error).__name__}. See .sandbox/*/server.log.",

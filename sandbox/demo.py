@@ -82,7 +82,7 @@ class Dbt:
         if self._finished:
             print("  " + ", ".join(f"{count} {status}" for status, count in self._finished.items()))
         if result.exception:
-            print(f"error: {result.exception}", file=sys.stderr)
+            print(f"error: {result.exception or 'interrupted'}", file=sys.stderr)
         return bool(result.success)
 
     def _count(self, event: Any) -> None:

@@ -26,6 +26,8 @@ Rnd = Callable[[], float]
 FIRST_DAY = datetime.date(2003, 1, 6)
 LAST_DAY = datetime.date(2005, 5, 31)
 
+SMALLEST_SCALE = 0.1
+
 TABLES = {
     "productlines": """
         productLine varchar(50) NOT NULL,
@@ -253,8 +255,8 @@ def generate(connection: Connection[Any], scale: float = 1, seed: int = 1) -> No
         ValueError: scale is below 0.1, where some of the planted quirks would no longer fit.
         RuntimeError: the server changed or refused a row while loading. Names the table.
     """
-    if scale < 0.1:
-        raise ValueError(f"scale is {scale}; the smallest that still shows every quirk is 0.1")
+    if not SMALLEST_SCALE <= scale < math.inf:
+        raise ValueError(f"scale is {scale}; the smallest that still shows every quirk is {SMALLEST_SCALE}")
     rnd = Random(seed).random
     growth = max(1.0, math.sqrt(scale))
     with tempfile.TemporaryDirectory() as folder:

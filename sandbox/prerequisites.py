@@ -30,9 +30,8 @@ def main() -> int:
         print(f"Python 3.10 to 3.13 is needed; this is {sys.version.split()[0]}. Name another: make PYTHON=python3.12")
         return 1
     dotenv = Path(__file__).resolve().parent.parent / ".env"
-    named = dotenv.exists() and any(
-        line.startswith("MYSQL_HOST=") and line.split("=", 1)[1].strip() for line in dotenv.read_text().splitlines()
-    )
+    lines = dotenv.read_text("utf-8-sig", "replace").splitlines() if dotenv.exists() else []
+    named = any(line.startswith("MYSQL_HOST=") and line.split("=", 1)[1].strip() for line in lines)
     if os.environ.get("MYSQL_HOST") or named or _can_start():
         return 0
     if shutil.which("apt-get"):
@@ -58,12 +57,12 @@ def _can_start() -> bool:
     return server is not None and (Path(server).name != "mariadbd" or find("my_print_defaults") is not None)
 
 
-def _apt(apt: list[str]) -> bool:
+def _apt(apt: "list[str]") -> bool:
     install = [*apt, "install", "-y", "-q", "--no-install-recommends", *PACKAGES]
     return _quiet(install) or (_quiet([*apt, "update", "-q"]) and _quiet(install))
 
 
-def _quiet(command: list[str]) -> bool:
+def _quiet(command: "list[str]") -> bool:
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     try:
         result = subprocess.run(

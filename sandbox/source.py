@@ -1,5 +1,6 @@
 """The data of the private source: a dump, or the generator's tables; loaded once, replaced only as a whole."""
 
+import codecs
 import hashlib
 import re
 from collections.abc import Callable
@@ -61,27 +62,34 @@ def _replace(wanted: dict[str, Any], fill: Callable[[Any], None], when_replaced:
 
 
 def _load_dump(connection: Any, dump: Path, content: bytes) -> None:
-    """Send the whole dump as it is; the server splits it into statements."""
-    text = _DATABASE_STATEMENT.sub(b"", content).decode("utf-8", "surrogateescape")
+    """Send the whole dump as it is, byte for byte; the server splits it into statements."""
+    statements = _DATABASE_STATEMENT.sub(b"", content.removeprefix(codecs.BOM_UTF8))
     connection.client_flag |= pymysql.constants.CLIENT.MULTI_STATEMENTS
     connection.connect()
     connection.select_db(_INCOMING)
     remedy = "The source and the warehouse keep what they had. Name a dump made by mysqldump or mariadb-dump."
     try:
         with connection.cursor() as cursor:
-            cursor.execute(text)
+            cursor.execute(statements)
             while cursor.nextset():
                 pass
-            tables = _tables(cursor, _INCOMING)
+            tables, views = _tables(cursor, _INCOMING), _tables(cursor, _INCOMING, "VIEW")
     except pymysql.Error as error:
-        code, message = (*error.args, "", "")[:2]
-        where = re.search(r"at line \d+", str(message))
-        place = f" {where[0]}" if where else ""
-        raise home.SandboxError(f"DUMP={dump}: MySQL refuses it (error {code}{place}). {remedy}") from None
+        if re.search(rb"^delimiter\s", content, re.IGNORECASE | re.MULTILINE):
+            remedy += (
+                " This one has triggers or routines (DELIMITER): leave them out (--skip-triggers --skip-routines)."
+            )
+        raise home.SandboxError(f"DUMP={dump}: MySQL refuses it (error {error.args[0]}). {remedy}") from None
+    if views:
+        raise home.SandboxError(
+            f"DUMP={dump} has views, which cannot be taken along: leave them out (--ignore-table=database.view):"
+            f" {', '.join(views)}. {remedy}"
+        )
     if not tables:
         raise home.SandboxError(f"DUMP={dump} holds no table. {remedy}")
 
 
-def _tables(cursor: Any, database: str) -> list[str]:
-    cursor.execute("select table_name from information_schema.tables where table_schema = %s", (database,))
+def _tables(cursor: Any, database: str, kind: str = "BASE TABLE") -> list[str]:
+    named = "select table_name from information_schema.tables where table_schema = %s and table_type = %s order by 1"
+    cursor.execute(named, (database, kind))
     return [name for (name,) in cursor.fetchall()]

@@ -1,17 +1,20 @@
 """The sandbox's servers: started, found again, healed, and left alone when others are named."""
 
+import codecs
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pymysql
 import pytest
 
-from sandbox import home, prerequisites
+from sandbox import home, postgres, prerequisites
 from tests.conftest import PROJECT
 
 
@@ -197,9 +200,14 @@ def test_there_is_no_postgres_and_no_login_of_one_where_the_warehouse_is_redshif
     ("content", "words"),
     [
         (None, "No such file"),
-        ("this is not SQL at all", "error 1064 at line 1"),
+        ("this is not SQL at all", "error 1064"),
         ("select 1;", "holds no table"),
         ("create table t (id int);\ninsert into t values (1, 2);", "error 1136"),
+        ("create table t (id int);\ncreate view v as select id from t;", "has views, which cannot be taken along"),
+        (
+            "create table t (id int);\nDELIMITER ;;\ncreate trigger r before insert on t for each row set new.id = 1;;",
+            "--skip-triggers",
+        ),
     ],
 )
 def test_a_bad_dump_leaves_the_source_as_it_was(
@@ -214,6 +222,109 @@ def test_a_bad_dump_leaves_the_source_as_it_was(
     (line,) = result.stderr.splitlines()
     assert line.startswith("error: DUMP=") and words in line
     assert folder.run("load", "--scale", "0.1").stdout == "Source left as it is.\n"
+
+
+def test_a_dump_arrives_byte_for_byte(folder: Folder, tmp_path: Path) -> None:
+    dump = tmp_path / "dump.sql"
+    dump.write_bytes(
+        codecs.BOM_UTF8 + b"create table t (b blob, c text);\ninsert into t values (_binary '\xff\xd8', '\xc3\xb6');"
+    )
+    assert folder.run("load", "--dump", str(dump)).stdout == "Source loaded.\n"
+    port, password = int(folder.env["MYSQL_PORT"]), folder.env["MYSQL_PASSWORD"]
+    with pymysql.connect(
+        host="127.0.0.1", port=port, user="ingest", password=password, database="classicmodels"
+    ) as connection:
+        cursor = connection.cursor()
+        cursor.execute("select b, c from t")
+        assert cursor.fetchone() == (b"\xff\xd8", "ö")
+
+
+@pytest.mark.parametrize("scale", ["0", "-1", "nan", "inf", "much"])
+def test_a_scale_that_cannot_be_is_refused_in_a_line(folder: Folder, scale: str) -> None:
+    result = folder.run("load", f"--scale={scale}")
+    assert result.returncode == 2 and "Traceback" not in result.stderr and "--scale: " in result.stderr
+
+
+def test_a_warehouse_that_was_not_finished_is_made(folder: Folder) -> None:
+    """Who made it may have been stopped between the server's start and the database."""
+    folder.run("up")
+    state = json.loads((folder.path / "state.json").read_text(encoding="utf-8"))["postgres"]
+    connection = postgres.connect(state, "postgres")
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute("drop database warehouse with (force)")
+    connection.close()
+    assert folder.run("up").returncode == 0
+    postgres.connect(state).close()
+
+
+@pytest.mark.parametrize("leftover", [{"PGSSLMODE": "require"}, {"PGHOSTADDR": "10.0.0.1"}, {"PGSERVICE": "elsewhere"}])
+def test_what_is_left_over_for_another_postgres_keeps_nobody_from_ours(
+    folder: Folder, leftover: dict[str, str]
+) -> None:
+    folder.run("up")
+    result = folder.run("exec", "--", "env", **leftover)
+    assert result.returncode == 0, result.stderr
+    assert not [line for line in result.stdout.splitlines() if line.startswith(tuple(leftover))]
+
+
+def test_a_folder_may_have_a_space(tmp_path: Path) -> None:
+    place = Folder(tmp_path / "my folder")
+    place.path.parent.mkdir()
+    try:
+        result = place.run("load", "--scale", "0.1")
+        assert result.stdout == "Source loaded.\n", result.stderr
+    finally:
+        place.run("clean")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root starts servers as somebody else")
+def test_servers_start_where_their_account_cannot_reach_the_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clone in /root, and an umask that keeps others out."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        Path(folder).chmod(0o755)
+        monkeypatch.setattr(home, "reachable", lambda path: False)
+        monkeypatch.setattr(home, "servers_home", lambda: Path(folder))
+        before = os.umask(0o077)
+        try:
+            programs = postgres.binaries()
+        finally:
+            os.umask(before)
+        assert programs.is_relative_to(folder)
+        for program in ("initdb", "postgres", "psql"):
+            subprocess.run([programs / program, "--version"], check=True, cwd="/", **home.as_server_account())
+
+
+@pytest.mark.parametrize(
+    ("content", "words"), [(b"\xef\xbb\xbfAS_OF=2026-01-01\n", ""), (b"INGEST_HASH_KEY=f\xfcr\n", "is not UTF-8")]
+)
+def test_settings_are_utf_8(folder: Folder, content: bytes, words: str) -> None:
+    folder.run("up")
+    own = (folder.path / "env").read_bytes()
+    (folder.path / "env").write_bytes(content)
+    result = folder.run("down")
+    (folder.path / "env").write_bytes(own)
+    assert words in result.stderr and "Traceback" not in result.stderr
+    assert result.returncode == bool(words)
+
+
+def test_make_names_a_target_only_where_it_was_asked_to() -> None:
+    for words, target in (([], ""), (["TARGET=redshift"], "redshift")):
+        shown = subprocess.run(
+            [
+                "make",
+                "--no-print-directory",
+                "--eval=show:\n\t@echo $$DBT_TARGET".replace("\\n\\t", "\n\t"),
+                "show",
+                *words,
+            ],
+            cwd=PROJECT,
+            env={name: value for name, value in os.environ.items() if name != "DBT_TARGET"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert shown.stdout.strip() == target
 
 
 def test_without_a_server_and_without_rights_the_message_says_what_to_run(
