@@ -123,6 +123,30 @@ def test_a_change_that_no_model_took_in_is_missed(warehouse: Warehouse) -> None:
     warehouse.land(f"update orderdetails set quantityOrdered = quantityOrdered - 1 where {line}")
 
 
+def test_a_landing_that_a_part_of_the_models_took_in_is_noticed(warehouse: Warehouse) -> None:
+    """The offices' new rows move the wide table's watermark past orders that its other input has not taken in."""
+    assert warehouse.dbt("build", "--exclude-resource-type", "test", "unit_test") == ""
+    move = "update orders set requiredDate = requiredDate {} interval 1 day where orderNumber = 10101"
+    warehouse.land("update offices set phone = concat(phone, '0') where officeCode = '1'", move.format("+"))
+    assert warehouse.dbt("build", "--select", "snap_offices+", "--exclude-resource-type", "unit_test") == ""
+    build = ("build", "--exclude-resource-type", "unit_test")
+    assert "Failure in test assert_the_wide_table_agrees_with_the_star" in warehouse.dbt(*build)
+    assert warehouse.dbt(*build, "--full-refresh") == ""
+    warehouse.land("update offices set phone = left(phone, length(phone) - 1) where officeCode = '1'", move.format("-"))
+    assert warehouse.dbt(*build) == ""
+
+
+@pytest.mark.parametrize("column", ["order_date_key", "required_date_key", "shipped_date_key"])
+def test_lines_that_have_another_day_than_their_order_are_noticed(warehouse: Warehouse, column: str) -> None:
+    change = f"update late_marts.fct_order_lines set {column} = {column} {{}} 1 where order_number = 10102"
+    test = ("test", "--select", "assert_orders_equal_the_source_order_by_order")
+    assert warehouse.dbt(*test) == ""
+    warehouse.execute(change.format("+"))
+    said = warehouse.dbt(*test)
+    warehouse.execute(change.format("-"))
+    assert "Failure in test assert_orders_equal_the_source_order_by_order" in said
+
+
 @pytest.fixture
 def with_an_order(warehouse: Warehouse) -> Iterator[None]:
     """An order of today, landed and built; afterwards the source is as it was."""

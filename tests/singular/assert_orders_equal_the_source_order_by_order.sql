@@ -1,5 +1,6 @@
--- Every order of raw is in fct_orders once, with its own status, dates and customer, and with the sums of its own lines.
+-- Every order of raw is in fct_orders once, with its own status, dates and customer, which its lines have too, and with their sums.
 {%- set is_changed = is_changed('order_number', ['int_orders__bound', 'fct_orders', 'fct_order_lines']) %}
+{%- set of_the_order = ['customer_key', 'order_status', 'order_date_key', 'required_date_key', 'shipped_date_key'] %}
 with raw_orders as (
     select * from {{ source('classicmodels', 'orders') }}
     where {{ is_changed }}
@@ -11,11 +12,11 @@ order_lines as (
         count(*) as line_count,
         sum(quantity_ordered) as quantity_ordered,
         sum(gross_sales_amount) as gross_sales_amount,
-        sum(net_sales_amount) as net_sales_amount,
-        min(customer_key) as first_customer_key,
-        max(customer_key) as last_customer_key,
-        min(order_status) as first_order_status,
-        max(order_status) as last_order_status
+        {%- for column in of_the_order %}
+        min({{ column }}) as first_{{ column }},
+        max({{ column }}) as last_{{ column }},
+        {%- endfor %}
+        sum(net_sales_amount) as net_sales_amount
     from {{ ref('fct_order_lines') }}
     where {{ is_changed }}
     group by order_number
@@ -53,7 +54,7 @@ where
     or orders.quantity_ordered <> coalesce(order_lines.quantity_ordered, 0)
     or orders.gross_sales_amount <> coalesce(order_lines.gross_sales_amount, 0)
     or orders.net_sales_amount <> coalesce(order_lines.net_sales_amount, 0)
-    or orders.customer_key <> order_lines.first_customer_key
-    or orders.customer_key <> order_lines.last_customer_key
-    or orders.order_status <> order_lines.first_order_status
-    or orders.order_status <> order_lines.last_order_status
+    {%- for column in of_the_order %}
+    or orders.{{ column }} <> order_lines.first_{{ column }}
+    or orders.{{ column }} <> order_lines.last_{{ column }}
+    {%- endfor %}
