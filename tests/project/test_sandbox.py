@@ -268,14 +268,16 @@ def test_what_is_left_over_for_another_postgres_keeps_nobody_from_ours(
     assert not [line for line in result.stdout.splitlines() if line.startswith(tuple(leftover))]
 
 
-def test_a_folder_may_have_a_space(tmp_path: Path) -> None:
-    place = Folder(tmp_path / "my folder")
-    place.path.parent.mkdir()
-    try:
-        result = place.run("load", "--scale", "0.1")
-        assert result.stdout == "Source loaded.\n", result.stderr
-    finally:
-        place.run("clean")
+def test_a_folder_may_have_a_space() -> None:
+    with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="my folder ") as parent:
+        Path(parent).chmod(0o755)  # as root, the servers' files would else be elsewhere
+        place = Folder(Path(parent))
+        try:
+            result = place.run("load", "--scale", "0.1")
+            assert result.stdout == "Source loaded.\n", result.stderr
+            assert place.home() == str(place.path)
+        finally:
+            place.run("clean")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root starts servers as somebody else")
@@ -302,7 +304,7 @@ def test_settings_are_utf_8(folder: Folder, content: bytes, words: str) -> None:
     folder.run("up")
     own = (folder.path / "env").read_bytes()
     (folder.path / "env").write_bytes(content)
-    result = folder.run("down")
+    result = folder.run("exec", "--", "true")
     (folder.path / "env").write_bytes(own)
     assert words in result.stderr and "Traceback" not in result.stderr
     assert result.returncode == bool(words)
