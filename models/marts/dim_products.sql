@@ -10,14 +10,18 @@ order_lines as (
     select * from {{ ref('stg_classicmodels__order_lines') }}
 ),
 
+mentioned as (
+    select distinct product_code from order_lines
+),
+
 -- Products that order lines mention before they arrive. Their key is the one their first version will have.
 inferred as (
-    select distinct
-        {{ version_key('order_lines.product_code', beginning_of_time()) }} as product_key,
-        order_lines.product_code
-    from order_lines
-    left join versions on order_lines.product_code = versions.product_code
-    where versions.product_code is null and order_lines.product_code is not null
+    select
+        {{ version_key('mentioned.product_code', beginning_of_time()) }} as product_key,
+        mentioned.product_code
+    from mentioned
+    left join versions on mentioned.product_code = versions.product_code
+    where versions.product_code is null and mentioned.product_code is not null
 ),
 
 placeholders as (
