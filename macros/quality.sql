@@ -42,7 +42,7 @@
 
 {#- On-run-start: the tables, with what later versions added to them. -#}
 {% macro prepare_quality() -%}
-    {%- if execute and flags.WHICH in ('build', 'run', 'test') and quality_is_recorded() -%}
+    {%- if execute and flags.WHICH in ('build', 'run', 'snapshot', 'test') and quality_is_recorded() -%}
         {%- set results = quality_relation('test_results') -%}
         {%- do adapter.create_schema(results.without_identifier()) -%}
         {%- do run_query(quality_tables()) -%}
@@ -67,6 +67,11 @@
         model_name varchar(256) not null,
         built_at timestamp not null,
         changed_key integer
+    );
+    create table if not exists {{ quality_relation('taken_in') }} (
+        model_name varchar(256) not null,
+        built_at timestamp not null,
+        loaded_at timestamp not null
     );
     delete from {{ quality_relation('changed_keys') }} where built_at < {{ run_time() }} - interval '8 days'
 {%- endmacro %}

@@ -1,5 +1,5 @@
 -- Every fact points to the one version of its member that binds the fact's date. Red after a landing that was
--- published while dbt was building: build with --full-refresh then, and never land during a build.
+-- published while dbt was building, or after `dbt run` without snapshots: the next build mends it.
 {%- set bindings = [
     ('fct_order_lines', 'product_key', 'order_date_key', 'dim_products', 'product_key'),
     ('fct_orders', 'customer_key', 'order_date_key', 'dim_customers', 'customer_key'),

@@ -1,0 +1,75 @@
+{#-
+    Which landing each stored table was built from, in <prefix>quality.taken_in: the one that all its inputs were built from. Where they
+    are of different landings, or raw got another one while they were read, it is the beginning of time, and so it is for what is made of
+    such a table: the next build makes them whole. What a table lacks of a landing may be a row that is gone, of which nothing tells later.
+    Rows are only added while models are built: Redshift stops concurrent transactions that read and write the same table.
+-#}
+
+{#- On-run-start: the landing that this run starts from; of older builds each table's last is kept. -#}
+{% macro record_landing() -%}
+    {%- set taken_in = quality_relation('taken_in') -%}
+    {%- if execute and flags.WHICH in ('build', 'run', 'snapshot') and quality_is_recorded() -%}
+        delete from {{ taken_in }}
+        where built_at < (select max(later.built_at) from {{ taken_in }} as later where later.model_name = taken_in.model_name);
+        insert into {{ taken_in }}
+        select
+            'the landing',
+            {{ run_time() }},
+            cast(max(landing_runs.loaded_at) at time zone 'UTC' as timestamp)
+        from {{ source('classicmodels', '_landing_runs') }} as landing_runs
+        having count(*) > 0
+    {%- endif -%}
+{%- endmacro %}
+
+{#- Post-hook of what is stored, after its commit: a build that fails before takes the same in again. -#}
+{% macro record_what_is_taken_in() -%}
+    {%- set inputs = stored_inputs(model) if execute and model.config.materialized != 'view' else [] -%}
+    {%- if inputs and quality_is_recorded() -%}
+        begin;
+        insert into {{ quality_relation('taken_in') }}
+        values ('{{ model.name }}', {{ run_time() }}, {{ landing_taken_in(inputs) }});
+        commit
+    {%- endif -%}
+{%- endmacro %}
+
+{#- The one landing that these tables were built from, or the beginning of time. Raw is "the landing": as the run found it, and as it is now. -#}
+{% macro landing_taken_in(names) -%}
+    {%- set taken_in, reads_raw = quality_relation('taken_in'), 'the landing' in names -%}
+    {%- set landing -%}
+        select cast(max(loaded_at) as varchar(40))
+        from (
+            select
+                loaded_at,
+                row_number() over (partition by model_name order by built_at desc) as builds_ago
+            from {{ taken_in }}
+            where model_name in ('{{ names | join("', '") }}')
+            {%- if reads_raw %}
+            union all
+            select
+                cast(max(landing_runs.loaded_at) at time zone 'UTC' as timestamp) as loaded_at,
+                1 as builds_ago
+            from {{ source('classicmodels', '_landing_runs') }} as landing_runs
+            {%- endif %}
+        ) as builds
+        where builds_ago = 1
+        having count(*) = {{ names | length + (1 if reads_raw else 0) }} and min(loaded_at) = max(loaded_at)
+    {%- endset -%}
+    {%- set found = run_query(landing) if load_relation(taken_in) else [] -%}
+    {{ return("cast('" ~ found[0][0] ~ "' as timestamp)" if found | length else beginning_of_time()) }}
+{%- endmacro %}
+
+{#- Names of the stored tables that a node reads, through views, and "the landing" for raw. What is made of seeds alone has none. -#}
+{% macro stored_inputs(node) -%}
+    {%- set found = [] -%}
+    {%- for id in node.depends_on.nodes -%}
+        {%- set parent = graph.nodes.get(id) -%}
+        {%- set names = stored_inputs(parent) if parent else ['the landing'] -%}
+        {%- if names and parent and parent.config.materialized != 'view' -%}
+            {%- set names = [parent.name] -%}
+        {%- endif -%}
+        {%- for name in names if name not in found -%}
+            {%- do found.append(name) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {{ return(found) }}
+{%- endmacro %}
