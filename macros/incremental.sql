@@ -94,7 +94,7 @@
 {%- endmacro %}
 
 {#-
-    Pre-hook of fct_customer_balances: removes months that the data's span no longer has, and customers that are gone (one that only a
+    Pre-hook of fct_customer_balances: removes what the data's span no longer has, and customers that are gone (one that only a
     deleted order had mentioned).
 -#}
 {% macro delete_balances_out_of_scope() -%}
@@ -102,20 +102,20 @@
     {%- if is_incremental() -%}
         delete from {{ this }}
         where month_end_date_key < (select coalesce({{ date_key('min(first_month_end_date)') }}, 99999999) from {{ totals }});
-        {%- call delete_months_and_customers(totals, 'month_end_date_key') %}
+        {%- call delete_out_of_scope(totals, 'month_end_date_key') %}
             totals.customer_number is null
         {%- endcall -%}
     {%- endif -%}
 {%- endmacro %}
 
 {#-
-    Pre-hook of ml_customer_features: removes the months that the data's span no longer has, and customers whose first
+    Pre-hook of ml_customer_features: removes what the data's span no longer has, and customers whose first
     order is another one than when their last month was written, or none: what they still have is made anew.
 -#}
 {% macro delete_features_out_of_scope() -%}
     {%- set totals = ref('int_customers__totals') -%}
     {%- if is_incremental() -%}
-        {%- call delete_months_and_customers(totals, 'as_of_date_key') %}
+        {%- call delete_out_of_scope(totals, 'as_of_date_key') %}
             totals.first_order_date is null
             or totals.first_order_date <> cast(
                 to_date(cast(stored.as_of_date_key as varchar(8)), 'YYYYMMDD') - stored.tenure_days as date
@@ -125,12 +125,13 @@
 {%- endmacro %}
 
 {#-
-    Removes months after the last of the data, then the customers of whom the condition holds: it may ask `stored`, their row of the
-    table's last month (whoever is in a month is in that one too), and `totals`.
+    Removes everything where the data no longer have the table's last month, since what left it may have been a customer's latest change;
+    else the customers of whom the condition holds: it may ask `stored`, their row of the table's last month (whoever is in a month is in
+    that one too), and `totals`.
 -#}
-{% macro delete_months_and_customers(totals, month_key) -%}
+{% macro delete_out_of_scope(totals, month_key) -%}
     delete from {{ this }}
-    where {{ month_key }} > (select coalesce({{ date_key('max(last_month_end_date)') }}, 0) from {{ totals }});
+    where (select max({{ month_key }}) from {{ this }}) > (select coalesce({{ date_key('max(last_month_end_date)') }}, 0) from {{ totals }});
     delete from {{ this }}
     where customer_number in (
         select stored.customer_number

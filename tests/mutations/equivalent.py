@@ -120,10 +120,10 @@ EQUIVALENT: dict[str, str] = {
     "incremental: where order_count > 0 or payment_count > 0: order_count -> payment_count": _MADE_ANEW,
     "incremental: where order_count > 0 or payment_count > 0: payment_count -> order_count": _MADE_ANEW,
     "incremental: where order_count > 0 or payment_count > 0 (#2): > -> <": _MADE_ANEW,
-    "incremental: where {{ month_key }} > (select coalesce({{ date_key('max(last_month_end_date)') }}, 0) from {{ totals }});: {{ month_key }} > (select coalesce({{ date_key('max(last_month_end_date)') }}, 0) from {{ totals }}) -> true": _MADE_ANEW,
+    "incremental: where (select max({{ month_key }}) from {{ this }}) > (select coalesce({{ date_key('max(last_month_end_date)') }}, 0) from {{ totals }});: (select max({{ month_key }}) from {{ this }}) > (select coalesce({{ date_key('max(last_month_end_date)') }}, 0) from {{ totals }}) -> true": _MADE_ANEW,
     "incremental: where order_count > 0 or payment_count > 0 (#2): 0 -> 1": _MADE_ANEW,
     "incremental: or totals.first_order_date <> cast(: first_order_date -> last_order_date": _MADE_ANEW,
-    "incremental: where {{ month_key }} > (select coalesce({{ date_key('max(last_month_end_date)') }}, 0) from {{ totals }});: > -> >=": _MADE_ANEW,
+    "incremental: where (select max({{ month_key }}) from {{ this }}) > (select coalesce({{ date_key('max(last_month_end_date)') }}, 0) from {{ totals }});: > -> >=": _MADE_ANEW,
     "incremental: (select coalesce(max(_loaded_at), {{ beginning_of_time() }}) from {{ this }}): beginning_of_time() -> end_of_time()": _HAS_ROWS,
     "incremental: where order_count > 0 or payment_count > 0: > -> <": _MADE_ANEW,
     "incremental: where order_count > 0 or payment_count > 0: order_count > 0 -> false": _MADE_ANEW,
@@ -144,7 +144,7 @@ EQUIVALENT: dict[str, str] = {
     "incremental: where table_name = 'payments' and deleted_at > {{ watermark() }}: > -> >=": _GONE,
     "incremental: where month_end_date_key < (select coalesce({{ date_key('min(first_month_end_date)') }}, 99999999) from {{ totals }});:"
     " 99999999 -> 100000000": "Both are later than every month.",
-    "incremental: where {{ month_key }} > (select coalesce({{ date_key('max(last_month_end_date)') }}, 0) from {{ totals }});: 0 -> 1": (
+    "incremental: where (select max({{ month_key }}) from {{ this }}) > (select coalesce({{ date_key('max(last_month_end_date)') }}, 0) from {{ totals }});: 0 -> 1": (
         "Both are earlier than every month."
     ),
     "incremental: where not is_in_source and _loaded_at > {{ watermark() }}: _loaded_at > {{ watermark() }} -> true": _GONE,
