@@ -196,15 +196,15 @@ SHOPS = _list(
 COMPANY_FORMS = ("", ", Ltd.", ", Inc.", " & Co.", ", S.A.", " GmbH", " & Cie.")
 STREETS = _list("Harbour Street, Mill Lane, rue du Moulin, Königsallee, Calle de la Peña, Station Road, Storgata")
 
-# name, share of 110 products, models, what its text says
+# name (the features' columns go by them), share of 110 products, models, what its text says
 PRODUCT_LINES = (
-    ("Sports Cars", 37, ("Coupé", "Roadster", "Spider", "GT"), "Fast cars of every decade, with opening doors."),
-    ("Family Cars", 24, ("Saloon", "Tourer", "Estate", "Limousine"), "Room for five, the dog and the picnic."),
-    ("Motorbikes", 13, ("Twin", "Scrambler", "Café Racer", "Sidecar"), 'From "rockers" to racers, chrome by hand.'),
-    ("Aircraft", 12, ("Biplane", "Seaplane", "Jet", "Glider"), "Propellers turn; undercarriages fold."),
-    ("Lorries and Coaches", 11, ("Tanker", "Coach", "Pick-up", "Fire Engine"), "Working vehicles, loaded or empty."),
-    ("Sailing Ships", 10, ("Clipper", "Frigate", "Schooner", "Brig"), "Wooden hulls, linen sails, real rigging."),
-    ("Railways", 3, ("Locomotive", "Railcar", "Tram", "Tender"), "Steam, diesel and the tram round the corner."),
+    ("Classic Cars", 37, ("Coupé", "Roadster", "Spider", "GT"), "Fast cars of every decade, with opening doors."),
+    ("Vintage Cars", 24, ("Saloon", "Tourer", "Estate", "Limousine"), "Room for five, the dog and the picnic."),
+    ("Motorcycles", 13, ("Twin", "Scrambler", "Café Racer", "Sidecar"), 'From "rockers" to racers, chrome by hand.'),
+    ("Planes", 12, ("Biplane", "Seaplane", "Jet", "Glider"), "Propellers turn; undercarriages fold."),
+    ("Trucks and Buses", 11, ("Tanker", "Coach", "Pick-up", "Fire Engine"), "Working vehicles, loaded or empty."),
+    ("Ships", 10, ("Clipper", "Frigate", "Schooner", "Brig"), "Wooden hulls, linen sails, real rigging."),
+    ("Trains", 3, ("Locomotive", "Railcar", "Tram", "Tender"), "Steam, diesel and the tram round the corner."),
 )
 MAKERS = _list("Altamira, Brandt, Corvina, Delorme, Eisenhut, Falkirk, Gavril, Hollis, Ilmari, Juno, Kestrel, Lagoa")
 VENDORS = _list(
