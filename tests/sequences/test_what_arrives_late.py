@@ -134,7 +134,7 @@ def test_a_landing_that_a_part_of_the_models_took_in_is_taken_in_again(warehouse
         "update orders set requiredDate = requiredDate + interval 1 day where orderNumber = 10101",
         "update orders set orderDate = orderDate - interval 40 day where orderNumber = 10425",
         "update orders set customerNumber = 103 where orderNumber = 10424",
-        "insert into payments values (114, 'HALF', '2006-01-20', 5)",
+        "insert into payments values (114, 'HALF', '2005-05-20', 5)",
     )
     part = ("--select", "snap_offices+", "+int_customers__totals+", "--exclude-resource-type", "test", "unit_test")
     assert warehouse.dbt("build", *part) == ""
@@ -190,6 +190,18 @@ def test_a_landing_that_is_published_during_a_build_is_taken_in_again(warehouse:
         "update orders set requiredDate = requiredDate - interval 1 day where orderNumber = 10101",
         "delete from payments where checkNumber = 'MEANWHILE'",
     )
+
+
+def test_a_month_that_is_gone_leaves_no_trace(warehouse: Warehouse) -> None:
+    """Nor in the times of change: the payment that made the month was its customer's latest change."""
+    build = ("build", "--exclude-resource-type", "test", "unit_test")
+    warehouse.land("insert into payments values (114, 'LAST', '2006-01-20', 5)")
+    assert warehouse.dbt(*build) == ""
+    warehouse.land("delete from payments where checkNumber = 'LAST'")
+    assert warehouse.dbt(*build) == ""
+    found = warehouse.marts()
+    assert warehouse.dbt(*build, "--full-refresh") == ""
+    assert warehouse.marts() == found
 
 
 def test_a_table_that_was_emptied_is_filled_again(warehouse: Warehouse) -> None:
