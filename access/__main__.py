@@ -12,8 +12,8 @@ import sys
 import psycopg2
 
 from access.roles import ROLES, RolesRefused, apply
-from ingestion.environment import secret
-from ingestion.settings import SettingsError
+from landing.environment import secret
+from landing.settings import SettingsError
 
 
 def main() -> int:

@@ -26,7 +26,7 @@ from benchmarks import FOLDER, PROJECT, measure
 from benchmarks.measure import RAW, BenchmarkFailed, Command, Cost, Environment, Stopwatch
 from benchmarks.peers import CONFIGURATIONS
 from ingestion.landing import NOT_READ
-from ingestion.names import quote, quote_mysql, snake_case
+from landing.names import quote, quote_mysql, snake_case
 from sandbox import home, postgres
 from sandbox.prerequisites import find
 

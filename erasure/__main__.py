@@ -14,8 +14,8 @@ import psycopg2
 from catalog.lineage import LineageError
 from erasure import ErasureError, Unfinished, files, plan
 from erasure.warehouse import Erased, ErasureWarehouse
-from ingestion.connection import AnotherLanding, WarehouseUnavailable, explain
-from ingestion.settings import SettingsError, from_environment
+from landing.warehouse.session import AnotherLanding, WarehouseUnavailable, explain
+from landing.settings import SettingsError, from_environment
 from sandbox.home import PROJECT
 
 DESCRIPTION = """\

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from ingestion.settings import Settings
+from landing.settings import Settings
 from review.__main__ import FOLDER as REVIEW
 
 _OWN = (Path("target"), Path("logs"), Path("docs/site"), Path("reports"), REVIEW)

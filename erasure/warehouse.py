@@ -11,8 +11,8 @@ from psycopg2.extras import execute_values
 
 from erasure import ErasureError, Unfinished
 from erasure.plan import Plan, Target
-from ingestion.connection import WarehouseUnavailable
-from ingestion.names import quote
+from landing.warehouse.session import WarehouseUnavailable
+from landing.names import quote
 from ingestion.suppression import ERASED, erased_value, key_check, subject_hash
 from ingestion.warehouse import Warehouse
 from review.warehouse import MARK as REVIEWS

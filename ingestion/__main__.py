@@ -12,11 +12,12 @@ import threading
 from pathlib import Path
 from typing import Any, NoReturn
 
-from ingestion.connection import AnotherLanding, WarehouseUnavailable, explain_disk
-from ingestion.landing import Report, land
-from ingestion.settings import SettingsError, from_environment, words
-from ingestion.source import SourceUnavailable
-from ingestion.stage import StageUnavailable
+from ingestion.mysql import land
+from landing.files import CopyUnavailable
+from landing.mysql.connection import SourceUnavailable
+from landing.report import summary
+from landing.settings import SettingsError, from_environment, words
+from landing.warehouse.session import AnotherLanding, WarehouseUnavailable, explain_disk
 
 DESCRIPTION = """\
 Land every table of MYSQL_DATABASE in the warehouse schema raw_<database>: one consistent snapshot, verified row by
@@ -79,7 +80,7 @@ def _land(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
         report = land(settings)
     except SettingsError as error:
         return 2, {"status": "failed", "error": str(error)}
-    except (SourceUnavailable, WarehouseUnavailable, StageUnavailable, AnotherLanding) as error:
+    except (SourceUnavailable, WarehouseUnavailable, CopyUnavailable, AnotherLanding) as error:
         return 3, {"status": "failed", "error": str(error)}
     except OSError as error:  # of the work folder; those of the connections have names of their own
         return 3, {"status": "failed", "error": explain_disk(error, settings)}
@@ -97,24 +98,6 @@ def _write(path: Path, report: dict[str, Any]) -> None:
 def _stop(number: int, _frame: object) -> NoReturn:
     signal.signal(number, signal.SIG_DFL)  # a second one ends the process at once
     raise _Stopped(number)
-
-
-def summary(report: Report) -> str:
-    lines = [f"{'table':<30}{'status':>10}{'rows':>12}{'inserted':>11}{'updated':>10}{'deleted':>10}{'exceptions':>12}"]
-    for table in report.tables:
-        lines.append(
-            f"{table.source_table[:29]:<30}{table.status:>10}{table.rows:>12,}{table.inserted:>11,}"
-            f"{table.updated:>10,}{table.deleted:>10,}{table.cast_exceptions:>12,}"
-        )
-    for table in report.tables:
-        lines += [f"  {table.source_table}: {note}" for note in table.notes]
-        lines += [f"error: {table.source_table}: {table.reason}"] if table.status == "failed" else []
-    failed = sum(table.status == "failed" for table in report.tables)
-    lines.append(
-        f"Landed {len(report.tables) - failed} of {len(report.tables)} tables of {report.source_database} in"
-        f" {report.raw_schema}, {report.seconds:.1f} s."
-    )
-    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -17,8 +17,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ingestion.environment import SettingsError, complete
-from ingestion.names import raw_schema
+from landing.environment import SettingsError, complete
+from landing.names import raw_schema
 
 PROJECT = Path(__file__).resolve().parent.parent
 SANDBOX = Path(os.environ.get("SANDBOX_FOLDER") or PROJECT / ".sandbox").resolve()

@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 
-from ingestion.environment import is_local
+from landing.environment import is_local
 from sandbox import home, postgres
 
 if __name__ == "__main__":

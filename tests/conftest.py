@@ -20,8 +20,9 @@ import psycopg2  # noqa: E402
 import pymysql  # noqa: E402
 import pytest  # noqa: E402
 
-from ingestion.landing import Report, TableReport, land  # noqa: E402
-from ingestion.settings import from_environment  # noqa: E402
+from ingestion.mysql import land
+from landing.report import LandingReport, TableReport  # noqa: E402
+from landing.settings import from_environment  # noqa: E402
 from sandbox import __main__ as sandbox  # noqa: E402
 from sandbox import home, mysql  # noqa: E402
 
@@ -99,7 +100,7 @@ class Lane:
         connection.close()
         return rows
 
-    def land(self, environment: dict[str, str] | None = None, **options: Any) -> Report:
+    def land(self, environment: dict[str, str] | None = None, **options: Any) -> LandingReport:
         """Land in this process; ``options`` are fields of ``Settings``."""
         return land(from_environment(self.environment | (environment or {}), **options))
 

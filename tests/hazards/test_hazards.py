@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ingestion.landing import Report, TableReport
+from landing.report import LandingReport, TableReport
 from tests.conftest import PROJECT, Lane, Servers
 from tests.hazards.reader import Kept, Source, changes, differences, read_raw, read_source
 from tests.hazards.schema import FIRST, HAZARDS, SERVER, Hazard
@@ -29,10 +29,10 @@ class Hostile:
     cursor: Any
     """On the source; opened before the server's settings became hostile."""
     warehouse: Any
-    first: Report
-    again: Report
-    full: Report
-    changed: Report
+    first: LandingReport
+    again: LandingReport
+    full: LandingReport
+    changed: LandingReport
     before: dict[str, Source]
     """By table, before and after it was changed."""
     after: dict[str, Source]
@@ -68,7 +68,7 @@ def hostile(servers: Servers) -> Iterator[Hostile]:
     try:
         for name, value in SERVER.items():
             cursor.execute(f"set global {name} = {value}")
-        none = Report("", "", "", "")
+        none = LandingReport("", "", "", "")
         state = Hostile(lane, hazards, cursor, warehouse.cursor(), none, none, none, none, {}, {}, {})
         state.first = _land(lane)
         tables = {hazard.table for hazard in hazards if hazard.ends == "lands"}
@@ -91,11 +91,11 @@ def hostile(servers: Servers) -> Iterator[Hostile]:
         lane.warehouse("drop schema if exists {raw} cascade")
 
 
-def _land(lane: Lane, **options: Any) -> Report:
+def _land(lane: Lane, **options: Any) -> LandingReport:
     return lane.land({"INGEST_VIEWS": "1"}, **options)
 
 
-def _of(report: Report, hazard: Hazard) -> TableReport | None:
+def _of(report: LandingReport, hazard: Hazard) -> TableReport | None:
     return next((table for table in report.tables if table.source_table == hazard.table), None)
 
 

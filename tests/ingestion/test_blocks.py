@@ -1,14 +1,16 @@
 """Tables with a whole number as key: of these, only the blocks of keys in which something changed are loaded."""
 
 import random
+from pathlib import Path
 
 import pytest
 
-from ingestion import reading
-from ingestion.blocks import BLOCK_ROWS, MOST_BLOCKS, Blocks
-from ingestion.landing import TableReport
-from ingestion.source import Totals
+from landing import steps
+from landing.columns import RowSum
+from landing.reading.blocks import BLOCK_ROWS, MOST_BLOCKS, better_bits, bits_for, digests_of, entry
+from landing.report import TableReport
 from tests.conftest import Lane
+from tests.ingestion.lossy import losing
 
 FIRST_DAY = "2005-03-01T00:00:00"
 
@@ -26,7 +28,7 @@ def lines(lane: Lane) -> Lane:
     return lane
 
 
-def _land(lane: Lane, as_of: str = "2005-03-02T00:00:00", **options: bool) -> TableReport:
+def _land(lane: Lane, as_of: str = "2005-03-02T00:00:00", **options: int) -> TableReport:
     return lane.land_one({"AS_OF": as_of}, **options)
 
 
@@ -122,30 +124,31 @@ def test_rows_taken_out_or_put_in_by_hand_are_found_at_once(lines: Lane) -> None
     _assert_equal(lines)
 
 
-def test_what_was_read_is_held_against_what_mysql_counted(lines: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_read_is_held_against_what_mysql_counted(lines: Lane) -> None:
     """A row that gets lost on the way from MySQL is not taken for one that was deleted."""
-
-    class Lossy(reading.BlockReading):
-        def _take(self, rows: list[bytes]) -> bool:
-            return super()._take([row for row in rows if not row.startswith(b"42,")])
-
-    monkeypatch.setattr(reading, "BlockReading", Lossy)
-    report = lines.land({"AS_OF": "2005-03-02T00:00:00"})
+    there = lines.environment["MYSQL_HOST"], int(lines.environment["MYSQL_PORT"])
+    with losing(*there, lambda content: content[1:].startswith(b"42,")) as port:
+        report = lines.land({"AS_OF": "2005-03-02T00:00:00", "MYSQL_PORT": str(port)})
     (table,) = report.tables
     assert table.status == "failed"
     assert "MySQL sent 5000 rows" in table.reason and "4998 rows" in table.reason
     _assert_equal(lines)
 
 
-def test_what_was_staged_is_held_against_what_was_read(lines: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_arrived_is_held_against_what_was_read(lines: Lane) -> None:
+    """A file is damaged after it was written and before it is copied."""
     lines.execute("update `lines` set what = 'new' where number = 42 and item = 'i0'")
 
-    class Lossy(reading.BlockReading):
-        def _load(self, lines: bytes, rows: int) -> None:
-            super()._load(lines.replace(b"new", b"own"), rows)
+    def damage(step: str, about: str) -> None:
+        if step == "file finished":
+            file = Path(about)
+            file.write_bytes(file.read_bytes().replace(b"new", b"own"))
 
-    monkeypatch.setattr(reading, "BlockReading", Lossy)
-    (table,) = lines.land({"AS_OF": "2005-03-02T00:00:00"}).tables
+    steps.watchers.append(damage)
+    try:
+        (table,) = lines.land({"AS_OF": "2005-03-02T00:00:00"}).tables
+    finally:
+        steps.watchers.clear()
     assert table.status == "failed" and "arrived" in table.reason
     assert lines.warehouse("select what from {raw}.lines where number = 42 and item = 'i0'") == [("old",)]
 
@@ -156,17 +159,14 @@ def test_a_column_added_makes_it_whole(lines: Lane) -> None:
     assert (table.loaded, table.updated) == (5000, 5000)
 
 
-def test_a_block_of_more_rows_than_a_file_is_loaded_without_waiting(
-    lines: Lane, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_block_of_more_rows_than_a_file_is_loaded_without_waiting(lines: Lane) -> None:
     lines.execute(
         "insert into `lines` select 77, concat('j', seq), '2005-01-01', 'new' from seq_1_to_2500",
         "update `lines` set what = 'new' where number = -900 and item = 'i1'",
     )
-    monkeypatch.setattr(reading, "CHUNK_ROWS", 1000)
-    assert _land(lines).inserted == 2500
+    assert _land(lines, chunk_rows=1000).inserted == 2500
     _assert_equal(lines)
-    table = _land(lines, "2005-03-03T00:00:00")
+    table = _land(lines, "2005-03-03T00:00:00", chunk_rows=1000)
     assert (table.status, table.inserted, table.updated) == ("landed", 0, 0)
     assert 2500 < table.loaded < 3000
 
@@ -203,38 +203,36 @@ def test_other_tables_are_loaded_as_a_whole(lane: Lane, columns: str, engine: st
     assert (table.deleted, table.loaded) == (1, 999)
 
 
-def test_mysql_sorts_nothing_for_it(lines: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
-    selects = []
-
-    class Recorded(reading.BlockReading):
-        def run(self) -> bool:
-            selects.append(self.select)
-            return super().run()
-
-    monkeypatch.setattr(reading, "BlockReading", Recorded)
-    _land(lines)
-    plan = lines.source(f"explain {selects[0]}")
+def test_mysql_sorts_nothing_for_it(lines: Lane) -> None:
+    lines.execute("set global log_output = 'TABLE'", "truncate table mysql.general_log", "set global general_log = 1")
+    try:
+        _land(lines)
+    finally:
+        lines.execute("set global general_log = 0")
+    selects = "select convert(argument using utf8mb4) from mysql.general_log where argument like '%%ORDER BY `number`'"
+    ((select,),) = [row for row in lines.source(selects) if lines.database in str(row[0])]
+    plan = lines.source(f"explain {select}")
     assert plan[0][5] == "PRIMARY" and "filesort" not in str(plan[0][-1])
 
 
 def test_size_of_blocks() -> None:
-    assert Blocks.bits_for(span=1000, rows=1000) == 7  # 128 keys of one row
-    assert Blocks.bits_for(span=10_000, rows=80_000) == 4  # 16 keys of eight rows
-    assert Blocks.bits_for(span=1 << 40, rows=1 << 20) == 27  # one row in a million keys
-    assert Blocks.bits_for(span=100_000_000, rows=100_000_000) == 12  # no more than MOST_BLOCKS
-    assert Blocks.bits_for(span=1 << 63, rows=0) == 62
-    assert Blocks.bits_for(span=10, rows=100_000) is None
+    assert bits_for(span=1000, rows=1000) == 7  # 128 keys of one row
+    assert bits_for(span=10_000, rows=80_000) == 4  # 16 keys of eight rows
+    assert bits_for(span=1 << 40, rows=1 << 20) == 27  # one row in a million keys
+    assert bits_for(span=100_000_000, rows=100_000_000) == 12  # no more than MOST_BLOCKS
+    assert bits_for(span=1 << 63, rows=0) == 62
+    assert bits_for(span=10, rows=100_000) is None
     for rows in (1, 100, 10_000, 10_000_000, 1_000_000_000):
-        bits = Blocks.bits_for(span=rows, rows=rows)
+        bits = bits_for(span=rows, rows=rows)
         assert bits is not None and rows >> bits <= MOST_BLOCKS
 
 
 def test_blocks_that_turned_out_wrong_get_another_size() -> None:
-    assert Blocks.better_bits(7, blocks=20_000, rows=3_000_000) == 7
-    assert Blocks.better_bits(7, blocks=1, rows=7) == 7
-    assert Blocks.better_bits(30, blocks=2, rows=256_000) == 20  # one key far from all others
-    assert Blocks.better_bits(0, blocks=2, rows=256_000) == 0
-    assert Blocks.better_bits(3, blocks=50_000, rows=100_000) == 9  # most rows were deleted
+    assert better_bits(7, blocks=20_000, rows=3_000_000) == 7
+    assert better_bits(7, blocks=1, rows=7) == 7
+    assert better_bits(30, blocks=2, rows=256_000) == 20  # one key far from all others
+    assert better_bits(0, blocks=2, rows=256_000) == 0
+    assert better_bits(3, blocks=50_000, rows=100_000) == 9  # most rows were deleted
 
 
 def test_one_key_far_from_all_others(lane: Lane) -> None:
@@ -253,13 +251,13 @@ def test_one_key_far_from_all_others(lane: Lane) -> None:
 
 
 def test_entries_of_the_state() -> None:
-    entries = [Blocks.entry(7, -2, "ab"), Blocks.entry(7, 5, "cd")]
-    assert Blocks.digests_of(entries) == (7, {-2: "ab", 5: "cd"})
-    assert Blocks.digests_of(["0f" * 16]) is None and Blocks.digests_of([]) is None
+    entries = [entry(7, -2, "ab"), entry(7, 5, "cd")]
+    assert digests_of(entries) == (7, {-2: "ab", 5: "cd"})
+    assert digests_of(["0f" * 16]) is None and digests_of([]) is None
 
 
 def test_totals_add_up() -> None:
-    assert Totals(1, 5) + Totals(2, 7) == Totals(3, 12)
+    assert RowSum(1, 5) + RowSum(2, 7) == RowSum(3, 12)
 
 
 def test_what_no_text_can_hold_is_found_in_a_block_that_changed(lines: Lane) -> None:

@@ -1,16 +1,19 @@
 """The command: exit codes, the report, the closing table, limits on what it takes from the source."""
 
+import hashlib
 import socket
 import time
+import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pymysql
 import pytest
 
-from ingestion.settings import from_environment
-from ingestion.source import Source, SourceUnavailable
-from ingestion.warehouse import Warehouse
+from landing import steps
+from landing.mysql.connection import MySqlSource, SourceUnavailable
+from landing.settings import from_environment
 from tests.conftest import Lane, report_of
 
 
@@ -41,15 +44,13 @@ def test_wrong_usage_is_2(shop: Lane, arguments: list[str]) -> None:
     assert "Traceback" not in result.stderr
 
 
-def test_a_server_that_takes_connections_and_never_answers(shop: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ingestion.source._GREETING", 1)
+def test_a_server_that_takes_connections_and_never_answers(shop: Lane) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        settings = from_environment(shop.environment | {"MYSQL_PORT": str(silent.getsockname()[1])})
+        port = str(silent.getsockname()[1])
+        settings = from_environment(shop.environment | {"MYSQL_PORT": port}, greeting_timeout=1)
         with pytest.raises(SourceUnavailable, match="takes connections and does not answer"):
-            Source(settings)
-    monkeypatch.setattr("ingestion.source._GREETING", 2)
-    source = Source(from_environment(shop.environment))
-    monkeypatch.undo()
+            MySqlSource(settings)
+    source = MySqlSource(from_environment(shop.environment, greeting_timeout=2))
     assert list(source.stream("select sleep(3)")) == [[b"0"]], "a query may take longer than the greeting"
     source.close()
 
@@ -196,30 +197,42 @@ def test_dlts_own_settings_are_as_before(shop: Lane) -> None:
     dlt.config["load.workers"] = before
 
 
-@pytest.mark.parametrize("version", [150000, 180000])
-def test_both_checksums_agree_with_the_source(shop: Lane, monkeypatch: pytest.MonkeyPatch, version: int) -> None:
-    """PostgreSQL 18 has MySQL's CRC32; an older one takes a part of the MD5."""
-    monkeypatch.setattr(Warehouse, "version", property(lambda _: version, lambda _self, _value: None), raising=False)
+@pytest.mark.parametrize("checksum", ["crc32", "md5"])
+def test_both_checksums_agree_with_the_source(shop: Lane, checksum: str) -> None:
+    """PostgreSQL 18 has MySQL's CRC32; for an older one both servers take a part of the MD5. What was taken is recorded."""
     shop.execute("insert into items values (3, 'æ ,\"\n'), (4, null)")
-    assert shop.land().status == "ok"
-    line_sums = shop.warehouse("select checksum from {raw}._landing_tables where table_name = 'items'")
-    assert line_sums[0][0] > 0
+    assert shop.land(checksum=checksum).status == "ok"
+    lines = ['1,"a"', '2,""', '3,"æ ,""\n"', "4,"]
+    sums: dict[str, Callable[[bytes], int]] = {
+        "crc32": zlib.crc32,
+        "md5": lambda line: int(hashlib.md5(line).hexdigest()[:8], 16),  # noqa: S324
+    }
+    recorded = shop.warehouse("select checksum from {raw}._landing_tables where table_name = 'items'")
+    assert recorded == [(sum(sums[checksum](line.encode()) for line in lines),)]
     shop.execute("update items set name = 'z' where id = 1")
-    assert shop.land().status == "ok"
+    assert shop.land(checksum=checksum).status == "ok"
     assert shop.warehouse("select name from {raw}.items order by id") == [("z",), ("",), ('æ ,"\n',), (None,)]
 
 
-def test_a_row_that_changed_on_its_way_is_not_published(shop: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def at(shop: Lane) -> Iterator[Callable[[str, str, str], None]]:
+    """``at(step, about, sql)``: another session of the warehouse runs ``sql`` when a landing reaches the step."""
+
+    def when(step: str, about: str, sql: str) -> None:
+        def watch(reached: str, what: str) -> None:
+            if (reached, what) == (step, about):
+                shop.warehouse(sql)
+
+        steps.watchers.append(watch)
+
+    yield when
+    steps.watchers.clear()
+
+
+def test_a_row_that_changed_on_its_way_is_not_published(shop: Lane, at: Callable[[str, str, str], None]) -> None:
     shop.land()
     shop.execute("insert into items values (3, 'c')", "insert into dates values (3, null)")
-    original = Warehouse.staged_totals
-
-    def damaged(self: Warehouse, table: Any) -> Any:
-        if table.name == "items":
-            self._execute(f"update {self._staged(table)} set name = 'x' where id = 1")
-        return original(self, table)
-
-    monkeypatch.setattr(Warehouse, "staged_totals", damaged)
+    at("verifying", "items", f"update landing_{shop.database}.items set name = 'x' where id = 1")
     report = shop.land()
     reasons = {table.table: table.reason for table in report.tables if table.status == "failed"}
     assert list(reasons) == ["items"] and "3 rows with checksum" in reasons["items"]
@@ -227,15 +240,9 @@ def test_a_row_that_changed_on_its_way_is_not_published(shop: Lane, monkeypatch:
     assert shop.warehouse("select count(*) from {raw}.dates") == [(3,)]
 
 
-def test_a_file_the_warehouse_refuses_fails_its_table_alone(shop: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
-    original = Warehouse.create_staged
-
-    def strange(self: Warehouse, table: Any, verdict: Any) -> None:
-        original(self, table, verdict)
-        if table.name == "items":
-            self._execute(f"alter table {self._staged(table)} alter column name type date using null")
-
-    monkeypatch.setattr(Warehouse, "create_staged", strange)
+def test_a_file_the_warehouse_refuses_fails_its_table_alone(shop: Lane, at: Callable[[str, str, str], None]) -> None:
+    alter = f"alter table landing_{shop.database}.items alter column name type date using null"
+    at("arrivals created", "items", alter)
     report = shop.land()
     reasons = {table.table: table.reason for table in report.tables if table.status == "failed"}
     assert list(reasons) == ["items"], reasons

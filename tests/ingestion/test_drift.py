@@ -5,50 +5,53 @@ from collections.abc import Sequence
 
 import pytest
 
-from ingestion.drift import KnownColumn, Verdict, judge, vanished
-from ingestion.landing import Report, TableReport
-from ingestion.plan import Column, Table
-from ingestion.source import SourceColumn, SourceTable
-from ingestion.types import policy
+from landing.columns import ColumnPlan, LineFormat, SourceColumn, SourceTable, TablePlan, WarehouseType
+from landing.drift import DriftVerdict, KnownColumn, judge, vanished
+from landing.mysql.text import text_of
+from landing.mysql.types import holds
+from landing.report import LandingReport, TableReport
 from tests.conftest import Lane
 
 # the rules
 
 
-def planned(columns: Sequence[tuple[str, str]], key: Sequence[str] = (), table: str = "items") -> Table:
+def planned(columns: Sequence[tuple[str, str]], key: Sequence[str] = (), table: str = "items") -> TablePlan:
     source = [
         SourceColumn(name, kind.split("(")[0].split()[0], kind, None, True, key.index(name) + 1 if name in key else 0)
         for name, kind in columns
     ]
-    named = [Column(column, column.name, policy(column.data_type, column.column_type, None)) for column in source]
-    return Table(SourceTable(table, tuple(source), 0, True), "items", tuple(named), "items")
+    named = []
+    for column in source:
+        sent = text_of(column, LineFormat("crc32"))
+        named.append(ColumnPlan(column, column.name, sent, WarehouseType(sent.type)))
+    return TablePlan(SourceTable(table, tuple(source), 0, True), "items", tuple(named), "items")
 
 
-def known(table: Table) -> list[KnownColumn]:
+def known(table: TablePlan) -> list[KnownColumn]:
     return [
         KnownColumn(
             table.source.name,
             column.source.name,
             column.source.column_type,
             column.name,
-            column.policy.raw_type,
+            column.type.raw_type,
             column.source.key_position,
         )
         for column in table.columns
     ]
 
 
-def change(old: str, new: str) -> Verdict:
-    return judge(planned([("v", new)]), known(planned([("v", old)])))
+def change(old: str, new: str) -> DriftVerdict:
+    return judge(planned([("v", new)]), known(planned([("v", old)])), holds)
 
 
 def test_the_first_landing_is_new() -> None:
-    assert judge(planned([("id", "int(11)")]), []).is_new
+    assert judge(planned([("id", "int(11)")]), [], holds).is_new
 
 
 def test_nothing_changed_is_nothing() -> None:
     table = planned([("id", "int(11)"), ("v", "varchar(9)")], key=["id"])
-    assert judge(table, known(table)) == Verdict()
+    assert judge(table, known(table), holds) == DriftVerdict()
 
 
 @pytest.mark.parametrize(
@@ -125,14 +128,14 @@ def test_a_narrower_or_other_type_stops_the_table(old: str, new: str) -> None:
 
 def test_what_is_gone_renamed_or_of_another_key_stops_the_table() -> None:
     before = known(planned([("id", "int"), ("v", "int")], key=["id"]))
-    assert judge(planned([("id", "int")], key=["id"]), before).breaking == ["column v is gone"]
-    renamed = judge(planned([("id", "int"), ("w", "int")], key=["id"]), before)
+    assert judge(planned([("id", "int")], key=["id"]), before, holds).breaking == ["column v is gone"]
+    renamed = judge(planned([("id", "int"), ("w", "int")], key=["id"]), before, holds)
     assert renamed.breaking == ["column v is gone"] and renamed.added == ["w"]
     respelt = [dataclasses.replace(column, source_column=column.source_column.upper()) for column in before]
-    assert "column V became v" in judge(planned([("id", "int"), ("v", "int")], key=["id"]), respelt).breaking
-    keyed = judge(planned([("id", "int"), ("v", "int")], key=["v", "id"]), before)
+    assert "column V became v" in judge(planned([("id", "int"), ("v", "int")], key=["id"]), respelt, holds).breaking
+    keyed = judge(planned([("id", "int"), ("v", "int")], key=["v", "id"]), before, holds)
     assert keyed.breaking == ["its key changed from (id) to (v, id)"]
-    other = judge(planned([("id", "int"), ("v", "int")], key=["id"], table="Items"), before)
+    other = judge(planned([("id", "int"), ("v", "int")], key=["id"], table="Items"), before, holds)
     assert other.breaking == ["it is now made from table Items, not items"]
 
 
@@ -141,7 +144,7 @@ def test_a_raw_column_that_somebody_altered_stops_the_table() -> None:
         KnownColumn("items", "v", "bigint(20)", "v", "integer", 0),
         KnownColumn("items", "w", "int(11)", "w", "text", 0),
     ]
-    verdict = judge(planned([("v", "bigint(20)"), ("w", "int(11)")]), before)
+    verdict = judge(planned([("v", "bigint(20)"), ("w", "int(11)")]), before, holds)
     assert verdict.widened == ["v"] and verdict.breaking == ["column w lands differently: integer"]
 
 
@@ -168,7 +171,7 @@ def shop(lane: Lane) -> Lane:
     return lane
 
 
-def of(report: Report, table: str) -> TableReport:
+def of(report: LandingReport, table: str) -> TableReport:
     return next(found for found in report.tables if found.source_table == table)
 
 

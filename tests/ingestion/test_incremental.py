@@ -2,8 +2,8 @@
 
 import pytest
 
-from ingestion.landing import TableReport
-from ingestion.settings import SettingsError
+from landing.report import TableReport
+from landing.settings import SettingsError
 from tests.conftest import Lane
 
 SETTINGS = {"INGEST_INCREMENTAL": "events.updated_at", "INGEST_LOOK_BACK_SECONDS": "3600"}

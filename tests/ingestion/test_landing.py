@@ -40,9 +40,3 @@ def test_nothing_changed_changes_nothing(shop: Lane) -> None:
     (table,) = shop.land().tables
     assert (table.status, table.inserted, table.updated, table.deleted) == ("unchanged", 0, 0, 0)
     assert shop.warehouse("select *, ctid, xmin from {raw}.items order by id") == before
-
-
-def test_the_process_that_loads_need_not_be_a_copy(shop: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As it is started on macOS, where a copy of a process cannot be trusted."""
-    monkeypatch.setattr("ingestion.stage._FORKS", False)
-    test_rows_arrive_as_they_are(shop)

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from ingestion.names import MAX_LENGTH, RESERVED, quote, quote_mysql, snake_case, warehouse_names
+from landing.names import MAX_LENGTH, RESERVED, quote, quote_mysql, snake_case, warehouse_names
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ingestion.settings import SettingsError
-from ingestion.source import Source
+from landing.settings import SettingsError
 from tests.conftest import Lane
 
 
@@ -52,15 +51,14 @@ def test_names_that_differ_in_their_last_character(lane: Lane) -> None:
         assert lane.land().status == "ok"
 
 
-def test_a_nul_beside_the_end_of_a_file(lane: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_nul_beside_the_end_of_a_file(lane: Lane) -> None:
     """The file that was just filled is not handed over before its last lines were looked at."""
-    monkeypatch.setattr("ingestion.reading.CHUNK_ROWS", 1000)
     lane.execute(
         "create table items (id int primary key, v varchar(20))",
         "insert into items select seq, if(seq = 990, 'x\\0', 'x') from seq_1_to_3000",
     )
     for full in (False, True):
-        table = lane.land_one(full_compare=full)
+        table = lane.land_one(full_compare=full, chunk_rows=1000)
         assert (table.rows, table.cast_exceptions) == (3000, 1)
 
 
@@ -100,19 +98,15 @@ def test_rows_are_those_of_now_whatever_the_server_shows_by_default(lane: Lane) 
         lane.execute("set global system_versioning_asof = default")
 
 
-def test_a_select_that_the_server_would_not_take_fails_its_table_alone(
-    lane: Lane, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_select_that_the_server_would_not_take_fails_its_table_alone(lane: Lane) -> None:
     columns = ", ".join(f"a_column_with_a_name_of_some_length_{number} int" for number in range(300))
+    ((room,),) = lane.source("select @@max_allowed_packet")
     lane.execute(f"create table wide ({columns})", "create table items (id int primary key)")
-    opened = Source.__init__
-
-    def open_with_little_room(source: Source, *arguments: object) -> None:
-        opened(source, *arguments)  # type: ignore[arg-type]
-        source._longest_statement = 4000
-
-    monkeypatch.setattr(Source, "__init__", open_with_little_room)
-    report = lane.land()
+    lane.execute("set global max_allowed_packet = 16384")
+    try:
+        report = lane.land()
+    finally:
+        lane.execute(f"set global max_allowed_packet = {room}")
     assert {table.source_table: table.status for table in report.tables} == {"wide": "failed", "items": "landed"}
     assert "longer than the server's max_allowed_packet" in next(t.reason for t in report.tables if t.reason)
 

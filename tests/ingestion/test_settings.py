@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ingestion.settings import SettingsError, from_environment
+from landing.settings import SettingsError, from_environment
 from tests.conftest import Lane
 
 ENOUGH = {
@@ -22,7 +22,7 @@ ENOUGH = {
 
 def test_schemas_are_named_after_the_database() -> None:
     settings = from_environment(ENOUGH)
-    assert (settings.raw_schema, settings.staging_schema) == ("raw_web_shop", "landing_web_shop")
+    assert (settings.raw_schema, settings.arrival_schema) == ("raw_web_shop", "landing_web_shop")
 
 
 @pytest.mark.parametrize("name", [name for name in ENOUGH if "PASSWORD" not in name])
@@ -44,9 +44,9 @@ REDSHIFT = {
 
 def test_a_landing_for_redshift_has_its_own_server_always_over_verified_tls() -> None:
     settings = from_environment(ENOUGH | REDSHIFT)
-    assert (settings.warehouse["host"], settings.warehouse["port"]) == ("localhost", "5439")
-    assert settings.warehouse["user"] == "dbt" and settings.warehouse["sslmode"] == "verify-full"
-    assert settings.staging and (settings.staging.bucket, settings.staging.prefix) == ("bucket", "a/b/")
+    assert (settings.login["host"], settings.login["port"]) == ("localhost", "5439")
+    assert settings.login["user"] == "dbt" and settings.login["sslmode"] == "verify-full"
+    assert settings.bucket and (settings.bucket.name, settings.bucket.prefix) == ("bucket", "a/b/")
 
 
 WRONG_FOR_REDSHIFT = {
@@ -91,7 +91,7 @@ def test_the_landing_may_have_a_login_of_its_own(tmp_path: Path) -> None:
     (tmp_path / "password").write_text("of ingest\n", encoding="utf-8")
     own = {"INGEST_USER": "ingest", "INGEST_PASSWORD_FILE": str(tmp_path / "password")}
     for environment in (ENOUGH | own, {name: ENOUGH[name] for name in ENOUGH if name != "PGUSER"} | own):
-        login = from_environment(environment).warehouse
+        login = from_environment(environment).login
         assert (login["user"], login["password"]) == ("ingest", "of ingest")
 
 
@@ -103,7 +103,7 @@ def test_secrets_may_be_in_files(tmp_path: Path) -> None:
         files[f"{name}_FILE"] = str(file)
     settings = from_environment(ENOUGH | files)
     assert settings.mysql["password"] == b"of MYSQL_PASSWORD "
-    assert settings.warehouse["password"] == "of PGPASSWORD "
+    assert settings.login["password"] == "of PGPASSWORD "
     assert settings.hash_key == "of INGEST_HASH_KEY "
 
 
@@ -114,9 +114,9 @@ def test_no_secret_is_shown() -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
 def test_tls_is_left_out_on_this_machine_only(host: str) -> None:
     here = from_environment(ENOUGH | {"MYSQL_HOST": host, "PGHOST": host})
-    assert here.mysql["ssl"] is None and "sslmode" not in here.warehouse
+    assert here.mysql["ssl"] is None and "sslmode" not in here.login
     there = from_environment(ENOUGH | {"MYSQL_HOST": "db.example.com", "PGHOST": "db.example.com"})
-    assert there.mysql["ssl"].check_hostname and there.warehouse["sslmode"] == "verify-full"
+    assert there.mysql["ssl"].check_hostname and there.login["sslmode"] == "verify-full"
 
 
 def test_command_line_goes_before_the_environment() -> None:

@@ -4,26 +4,29 @@ import re
 
 import pytest
 
-from ingestion.types import TYPES, NoPolicy, hashed, policy
+from landing.columns import LineFormat, SentText, SourceColumn
+from landing.mysql.text import NoPolicy, hashed, text_of
+from landing.mysql.types import TYPES
 from tests.conftest import PROJECT, Lane
 
 EXAMPLES = {"decimal": "decimal(10,2)", "bit": "bit(8)", "enum": "enum('a')", "set": "set('a')", "year": "year(4)"}
 
 
-def raw(column_type: str, charset: str | None = None) -> str:
-    return policy(re.split(r"[ (]", column_type)[0], column_type, charset).raw_type
+def sent(column_type: str, charset: str | None = None) -> SentText:
+    name = re.split(r"[ (]", column_type)[0]
+    return text_of(SourceColumn("v", name, column_type, charset, True, 0), LineFormat("crc32"))
 
 
 @pytest.mark.parametrize("name", TYPES)
 def test_every_type_has_a_policy(name: str) -> None:
-    how = policy(name, EXAMPLES.get(name, name), "utf8mb4" if "text" in name else None)
-    assert how.raw_type and "{}" in how.sent and "{}" in how.read_back
+    how = sent(EXAMPLES.get(name, name), "utf8mb4" if "text" in name else None)
+    assert how.type and "{}" in how.sent
     assert not how.unfit or how.unfit_reason, "a value that cannot be held needs a reason"
 
 
 def test_the_readme_lists_exactly_the_types() -> None:
     """A row of the table opens with the types it is about, in backticks."""
-    page = (PROJECT / "ingestion" / "README.md").read_text(encoding="utf-8")
+    page = (PROJECT / "landing" / "README.md").read_text(encoding="utf-8")
     table = page.partition("| MySQL type |")[2].partition("\n\n")[0]
     listed = [name for line in table.splitlines()[2:] for name in re.findall("`([a-z0-9]+)`", line.split("|")[1])]
     assert sorted(listed) == TYPES
@@ -32,7 +35,7 @@ def test_the_readme_lists_exactly_the_types() -> None:
 @pytest.mark.parametrize("column_type", ["xmltype", "row", "int5", ""])
 def test_a_type_nobody_knows_is_refused(column_type: str) -> None:
     with pytest.raises(NoPolicy, match="no policy"):
-        policy(column_type, column_type, None)
+        sent(column_type)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +61,7 @@ def test_a_type_nobody_knows_is_refused(column_type: str) -> None:
     ],
 )
 def test_the_raw_type_holds_the_whole_range(column_type: str, expected: str) -> None:
-    assert raw(column_type) == expected
+    assert sent(column_type).type == expected
 
 
 def test_a_hash_is_of_the_value_and_not_of_how_it_travels(lane: Lane) -> None:
@@ -69,14 +72,14 @@ def test_a_hash_is_of_the_value_and_not_of_how_it_travels(lane: Lane) -> None:
     lane.land({"INGEST_HASH_COLUMNS": "t.a,t.b,t.c", "INGEST_HASH_KEY": "k"})
     ((a, b, c),) = lane.source("select sha2('ksecret', 256), sha2('k', 256), sha2('k2004-01-01', 256)")
     assert lane.warehouse("select a, b, c from {raw}.t order by id") == [(a, a, c), (None, b, None)]
-    assert "secret" not in hashed(policy("longtext", "longtext", "utf8mb4"), "'k'").sent
+    assert "secret" not in hashed(sent("longtext", "utf8mb4"), "k").sent
 
 
 def test_character_sets_that_keep_keys_apart_do(lane: Lane) -> None:
     """What ``tells_apart`` says of the sets of one byte is so: no two codes become the same character in Unicode."""
     tried = []
     for (charset,) in lane.source("select character_set_name from information_schema.character_sets where maxlen = 1"):
-        if charset == "binary" or not policy("varchar", "varchar(9)", charset).tells_apart:
+        if charset == "binary" or not sent("varchar(9)", charset).tells_apart:
             continue
         codes = ", ".join(f"(x'{code:02x}')" for code in range(1, 256))
         lane.execute(

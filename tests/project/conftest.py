@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from ingestion.landing import land
-from ingestion.settings import from_environment
+from ingestion.mysql import land
+from landing.settings import from_environment
 from sandbox import home, postgres, source
 from tests.conftest import PROJECT, Servers
 

@@ -21,8 +21,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from ingestion.landing import land
-from ingestion.settings import Settings, from_environment
+from ingestion.mysql import land
+from landing.settings import Settings, from_environment
 from sandbox import home, mysql, postgres, source
 from sandbox.trade import trade
 from tests.conftest import DUMP, PROJECT, Servers

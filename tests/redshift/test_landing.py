@@ -15,11 +15,12 @@ import boto3
 import pytest
 from botocore.client import BaseClient
 
-from ingestion.connection import AnotherLanding, WarehouseUnavailable
-from ingestion.landing import Report, TableReport, land
+from landing.warehouse.session import AnotherLanding, WarehouseUnavailable
+from ingestion.mysql import land
+from landing.report import LandingReport, TableReport
 from ingestion.redshift import Redshift as RedshiftWarehouse
 from ingestion.redshift import S3Stage
-from ingestion.settings import from_environment
+from landing.settings import from_environment
 from ingestion.stage import StageUnavailable
 from ingestion.warehouse import Warehouse
 from tests.conftest import PROJECT, Lane
@@ -37,7 +38,7 @@ class Shop:
         self.redshift, self.raw, self.execute = redshift, lane.raw, lane.execute
         self.environment = redshift.environment | lane.environment | {"DBT_TARGET": "redshift"}
 
-    def land(self, environment: dict[str, str] | None = None, **options: Any) -> Report:
+    def land(self, environment: dict[str, str] | None = None, **options: Any) -> LandingReport:
         return land(from_environment(self.environment | (environment or {}), **options))
 
     def land_one(self, **options: Any) -> TableReport:

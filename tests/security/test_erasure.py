@@ -20,7 +20,7 @@ import pytest
 from dbt.cli.main import dbtRunner
 
 from erasure import __main__ as erasure
-from ingestion.settings import from_environment
+from landing.settings import from_environment
 from sandbox import home, mysql, postgres, source
 from tests.conftest import PROJECT, Servers
 from tests.project.conftest import Star

@@ -20,7 +20,7 @@ from typing import Any
 import psycopg2
 import pytest
 
-from ingestion.environment import SECRET
+from landing.environment import SECRET
 from sandbox import home, mysql
 from tests.conftest import PROJECT, Lane, Servers
 from tests.security.wire import Authority, Listener, ends_tls, listening, relay, thief_of_mysql, thief_of_postgres

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from dbt.cli.main import dbtRunner
 
-from ingestion.landing import land
-from ingestion.settings import from_environment
+from ingestion.mysql import land
+from landing.settings import from_environment
 from sandbox import home, mysql, postgres, source
 from sandbox.trade import trade
 from tests.conftest import PROJECT, Servers

@@ -1,15 +1,15 @@
-"""One connection to the warehouse, which holds the lock of a raw schema; and what its errors say."""
+"""One connection to the warehouse, and what its errors say."""
 
-import hashlib
 import re
-import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import psycopg2
 
-from ingestion.names import quote
-from ingestion.settings import Settings
+from landing.columns import TablePlan
+from landing.names import quote
+from landing.settings import Settings
+from landing.steps import reached
 
 CONNECTION: dict[str, Any] = {
     "client_encoding": "UTF8",
@@ -35,97 +35,69 @@ class AnotherLanding(Exception):
 
 
 class Session:
-    """Used by one landing; holds the lock of the raw schema until it is closed."""
+    """One connection that commits at once, and the names of the schemas that a landing uses."""
 
-    def __init__(self, settings: Settings):
-        """Connect and take the lock.
+    def __init__(self, settings: Settings, is_of_the_server: Callable[[psycopg2.Error], bool]):
+        """Raises ``WarehouseUnavailable``, which says which server and user, and why."""
+        self.settings = settings
+        self.raw, self.arrivals = quote(settings.raw_schema), quote(settings.arrival_schema)
+        self.erasure = quote(settings.erasure_schema)
+        self._is_of_the_server = is_of_the_server
+        self.connection = connect(settings)
+        self.cursor = self.connection.cursor()
+
+    def execute(self, sql: str, values: Iterable[Any] | None = None) -> int:
+        """How many rows it touched.
 
         Raises:
-            WarehouseUnavailable: says which server and user, and why.
-            AnotherLanding: one is running and did not end within ``lock_wait`` seconds.
+            WarehouseUnavailable: the server, its disk, a lock or an administrator stopped it.
+            psycopg2.Error: something is wrong with what is asked.
         """
-        self._settings = settings
-        self.raw, self.staging = quote(settings.raw_schema), quote(settings.staging_schema)
-        self.erasure = quote(settings.erasure_schema)
-        self._connection = connect(settings)
-        self._cursor = self._connection.cursor()
-        self._set_up_session()
-        self._take_lock()
+        try:
+            self.cursor.execute(sql, tuple(values) if values is not None else None)
+        except psycopg2.Error as error:
+            if self._is_of_the_server(error):
+                raise WarehouseUnavailable(explain(error, self.settings)) from None
+            raise
+        reached("statement done", sql)
+        return int(self.cursor.rowcount)
 
-    def _set_up_session(self) -> None:
-        if self._value("show server_encoding") != "UTF8":
-            database = self._settings.warehouse["dbname"]
-            raise WarehouseUnavailable(f"{where(self._settings)}: database {database} is not encoded in UTF8.")
-        self.version = self._connection.server_version
-        if self.version >= 140000:  # a landing that was killed must not hold the lock until its statement ends
-            self._execute("set client_connection_check_interval = '1s'")
-            self._execute("set idle_session_timeout = 0")  # it waits while the rows are read
-        self._execute("set work_mem = '128MB'")
-        self._execute("set parallel_tuple_cost = 0")  # of the pairs compared, few are handed on
-        self._execute("set lock_timeout = %s", (f"{max(1, self._settings.lock_wait)}s",))
+    def rows(self, sql: str, values: Iterable[Any] | None = None) -> list[tuple[Any, ...]]:
+        self.execute(sql, values)
+        return list(self.cursor.fetchall())
 
-    def close(self) -> None:
-        self._connection.close()
+    def value(self, sql: str, values: Sequence[Any] | None = None) -> Any:
+        return self.rows(sql, values)[0][0]
 
-    @property
-    def socket(self) -> int:
-        return int(self._connection.fileno())
+    def raw_table(self, table: TablePlan) -> str:
+        return f"{self.raw}.{quote(table.name)}"
 
-    def check(self) -> None:
-        """Whether what waits while rows are read is still there; PostgreSQL is told never to end it."""
-
-    def begin(self) -> None:
-        self._execute("begin isolation level read committed")
+    def arrival_table(self, table: TablePlan) -> str:
+        return f"{self.arrivals}.{quote(table.arrival_name)}"
 
     def rollback(self) -> None:
-        self._execute("rollback")
+        self.execute("rollback")
 
     def commit(self) -> None:
         try:
-            self._execute("commit")
+            self.execute("commit")
         except WarehouseUnavailable as error:
-            if self._connection.closed:  # the answer was lost, not necessarily the commit
+            if self.connection.closed:  # the answer was lost, not necessarily the commit
                 raise WarehouseUnavailable(
-                    f"{where(self._settings)}: the connection was lost while the landing was committed: it is published"
+                    f"{where(self.settings)}: the connection was lost while the landing was committed: it is published"
                     " as a whole or not at all. Run again."
                 ) from None
             raise error
 
-    def _take_lock(self) -> None:
-        number = int.from_bytes(hashlib.sha256(self._settings.raw_schema.encode()).digest()[:8], "big", signed=True)
-        until = time.monotonic() + self._settings.lock_wait
-        while not self._value("select pg_try_advisory_lock(%s)", (number,)):
-            if time.monotonic() > until:
-                raise AnotherLanding(
-                    f"Another landing into {self._settings.raw_schema} is running. Nothing was done; run again when"
-                    " it ended."
-                )
-            time.sleep(0.2)
-
-    def _execute(self, sql: str, values: Iterable[Any] | None = None) -> int:
-        try:
-            self._cursor.execute(sql, tuple(values) if values is not None else None)
-        except psycopg2.Error as error:
-            if self._is_of_the_server(error):
-                raise WarehouseUnavailable(explain(error, self._settings)) from None
-            raise
-        return int(self._cursor.rowcount)
-
-    def _is_of_the_server(self, error: psycopg2.Error) -> bool:
-        return is_of_the_server(error)
-
-    def _rows(self, sql: str, values: Iterable[Any] | None = None) -> list[tuple[Any, ...]]:
-        self._execute(sql, values)
-        return list(self._cursor.fetchall())
-
-    def _value(self, sql: str, values: Sequence[Any] | None = None) -> Any:
-        return self._rows(sql, values)[0][0]
+    def close(self) -> None:
+        reached("closing")
+        self.connection.close()
 
 
 def where(settings: Settings) -> str:
     """The server's kind and address."""
-    kind = "Redshift" if settings.staging else "Postgres"
-    return f"{kind} at {settings.warehouse['host']}:{settings.warehouse['port']}"
+    kind = settings.warehouse.capitalize()
+    return f"{kind} at {settings.login['host']}:{settings.login['port']}"
 
 
 def connect(settings: Settings) -> Any:
@@ -135,9 +107,9 @@ def connect(settings: Settings) -> Any:
         WarehouseUnavailable: says which server and user, and why.
     """
     try:
-        connection = psycopg2.connect(**(settings.warehouse | CONNECTION), application_name="landing")
+        connection = psycopg2.connect(**(settings.login | CONNECTION), application_name="landing")
         connection.autocommit = True
-        if not settings.staging:
+        if settings.warehouse == "postgres":
             with connection.cursor() as cursor:
                 cursor.execute(_SESSION)
     except psycopg2.Error as error:
@@ -166,7 +138,7 @@ def explain_disk(error: OSError, settings: Settings) -> str:
 def explain(error: psycopg2.Error, settings: Settings) -> str:
     """libpq's error in words without any value of a row, and what to do about it."""
     message = str(error)
-    user, database, pg = settings.warehouse["user"], settings.warehouse["dbname"], settings.variables
+    user, database, pg = settings.login["user"], settings.login["dbname"], settings.variables
     if "password authentication failed" in message or "no password supplied" in message:
         reason = (
             f"the login of user '{user}' is refused. Check {pg}USER and {pg}PASSWORD (or INGEST_USER, INGEST_PASSWORD)."

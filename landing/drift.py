@@ -2,10 +2,9 @@
 
 import dataclasses
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from ingestion.plan import Table
-from ingestion.types import BYTES, GEOMETRIES, HASH_OF, INTEGER_BITS, SIZED_TEXTS, members_of
+from landing.columns import TablePlan
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,7 +20,7 @@ class KnownColumn:
 
 
 @dataclasses.dataclass
-class Verdict:
+class DriftVerdict:
     """What a table's drift means for this landing."""
 
     is_new: bool = False
@@ -40,11 +39,14 @@ class Verdict:
         return self.is_new or bool(self.breaking)
 
 
-def judge(table: Table, known: Sequence[KnownColumn]) -> Verdict:
-    """Compare a table's plan with its columns of the last landing."""
+def judge(table: TablePlan, known: Sequence[KnownColumn], holds: Callable[[str, str], bool]) -> DriftVerdict:
+    """Compare a table's plan with its columns of the last landing.
+
+    ``holds`` says of two types of the source whether the second has every value of the first.
+    """
     if not known:
-        return Verdict(is_new=True)
-    verdict = Verdict()
+        return DriftVerdict(is_new=True)
+    verdict = DriftVerdict()
     if known[0].source_table != table.source.name:
         verdict.breaking.append(f"it is now made from table {table.source.name}, not {known[0].source_table}")
     before = {column.name: column for column in known}
@@ -58,16 +60,16 @@ def judge(table: Table, known: Sequence[KnownColumn]) -> Verdict:
             verdict.breaking.append(f"column {old.source_column} became {column.source.name}")
         if old.source_type != column.source_type:
             change = f"column {column.source.name} changed from {old.source_type} to {column.source_type}"
-            grows = _raw_holds(old.raw_type, column.policy.raw_type) and _holds(old.source_type, column.source_type)
+            grows = _raw_holds(old.raw_type, column.type.raw_type) and holds(old.source_type, column.source_type)
             if not grows:
                 verdict.breaking.append(change)
             else:
                 verdict.notes.append(change)
-        if old.raw_type != column.policy.raw_type:
-            if _raw_holds(old.raw_type, column.policy.raw_type):
+        if old.raw_type != column.type.raw_type:
+            if _raw_holds(old.raw_type, column.type.raw_type):
                 verdict.widened.append(column.name)
             elif old.source_type == column.source_type:
-                verdict.breaking.append(f"column {column.source.name} lands differently: {column.policy.raw_type}")
+                verdict.breaking.append(f"column {column.source.name} lands differently: {column.type.raw_type}")
     verdict.breaking += [f"column {column.source_column} is gone" for column in before.values()]
     key = [column.source.name for column in table.key]
     old_key = [old.source_column for old in sorted(known, key=lambda old: old.key_position) if old.key_position]
@@ -85,59 +87,6 @@ def vanished(followed: Iterable[str], present: set[str], views: set[str]) -> dic
         for table in followed
         if table not in present
     }
-
-
-def _holds(old: str, new: str) -> bool:
-    """Whether every value of MySQL type ``old`` is also one of ``new``. Where that is not sure, no."""
-    if old.startswith(HASH_OF) != new.startswith(HASH_OF):
-        return False
-    old, new = old.removeprefix(HASH_OF), new.removeprefix(HASH_OF)
-    name, new_name = _name(old), _name(new)
-    if _whole_numbers(old) or _whole_numbers(new):
-        before, after = _whole_numbers(old), _whole_numbers(new)
-        return bool(before and after and after[0] <= before[0] and before[1] <= after[1])
-    if name in ("float", "double"):
-        signs = "unsigned" in old or "unsigned" not in new
-        return signs and "(" not in new and (name, new_name) in (("float", "float"), (name, "double"))
-    if name in ("enum", "set"):
-        members = [set(members_of(kind)) for kind in (old, new)]
-        return name == new_name and members[0] <= members[1]
-    if name in GEOMETRIES:
-        return new_name in (name, "geometry")
-    family = {name, new_name}
-    if name != new_name and not (family <= SIZED_TEXTS or family <= BYTES):
-        return False
-    return _capacity(new) >= _capacity(old)
-
-
-def _name(mysql_type: str) -> str:
-    return re.split(r"[ (]", mysql_type)[0]
-
-
-def _whole_numbers(mysql_type: str) -> tuple[int, int] | None:
-    """The least and the greatest whole number of a type; None: it is not one of numbers, or of floats."""
-    name, signed = _name(mysql_type), "unsigned" not in mysql_type
-    if name == "year":
-        return 0, 2155
-    sizes = [int(size) for size in re.findall(r"\d+", mysql_type.partition("(")[2].partition(")")[0])]
-    if name == "bit":
-        return 0, 2 ** sizes[0] - 1
-    if name == "decimal":
-        most = 10 ** (sizes[0] - sizes[1]) - 1
-        return (-most if signed else 0), most
-    if name not in INTEGER_BITS:
-        return None
-    values = 2 ** INTEGER_BITS[name]
-    return (-values // 2, values // 2 - 1) if signed else (0, values - 1)
-
-
-def _capacity(mysql_type: str) -> int:
-    """How long a text or binary value, or how fine a time, may be."""
-    sizes = {"tiny": 255, "text": 65_535, "blob": 65_535, "medium": 2**24 - 1, "long": 2**32 - 1}
-    length = re.search(r"\((\d+)", mysql_type)
-    if length:
-        return int(length[1])
-    return next((size for prefix, size in sizes.items() if _name(mysql_type).startswith(prefix)), 0)
 
 
 def _raw_holds(old: str, new: str) -> bool:

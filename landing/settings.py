@@ -10,19 +10,19 @@ import ssl
 import tempfile
 from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from ingestion.environment import SettingsError, is_local, secret, warehouse_tls
-from ingestion.names import fit, raw_schema, snake_case
+from landing.environment import SettingsError, is_local, secret, warehouse_tls
+from landing.names import fit, raw_schema, snake_case
 
 __all__ = ["Settings", "SettingsError", "from_environment", "words"]
 
 
 @dataclasses.dataclass(frozen=True)
-class Staging:
+class Bucket:
     """Where files wait for Redshift's COPY, and as whom it reads them."""
 
-    bucket: str
+    name: str
     prefix: str
     """Begins the key of every file; ends in a slash."""
     copy_role: str
@@ -38,10 +38,11 @@ class Settings:
     mysql: dict[str, Any] = dataclasses.field(repr=False)
     """Arguments of ``pymysql.connect``."""
     database: str
-    warehouse: dict[str, str] = dataclasses.field(repr=False)
-    """libpq parameters."""
-    staging: Staging | None = None
-    """Set where the warehouse is Redshift."""
+    login: dict[str, str] = dataclasses.field(repr=False)
+    """libpq parameters of the warehouse."""
+    warehouse: Literal["postgres", "redshift"] = "postgres"
+    bucket: Bucket | None = None
+    """Redshift's, and never empty there."""
     include: tuple[str, ...] = ("*",)
     exclude: tuple[str, ...] = ()
     with_views: bool = False
@@ -59,22 +60,28 @@ class Settings:
     rows_per_second: int | None = None
     statement_timeout: int = 3600
     """Seconds MySQL may spend on one table."""
+    greeting_timeout: int = 30
+    """Seconds to wait for the answer of a MySQL that took the connection."""
+    checksum: Literal["crc32", "md5"] | None = None
+    """None: CRC32 where the warehouse has MySQL's, as PostgreSQL 18 does; 32 bits of an MD5 elsewhere."""
     lock_wait: int = 60
     """Seconds to wait for another landing to end."""
+    chunk_rows: int = 250_000
+    """Rows of one file. Files are loaded while MySQL sends the next."""
     work_folder: Path = Path(tempfile.gettempdir())
     """Where a landing makes a folder of its own, which only its user can enter."""
 
     @property
     def variables(self) -> str:
         """What the names of the warehouse's variables begin with."""
-        return "REDSHIFT_" if self.staging else "PG"
+        return "REDSHIFT_" if self.warehouse == "redshift" else "PG"
 
     @property
     def raw_schema(self) -> str:
         return raw_schema(self.database)
 
     @property
-    def staging_schema(self) -> str:
+    def arrival_schema(self) -> str:
         """Where rows wait until they are verified; emptied before and after every landing."""
         return fit(f"landing_{snake_case(self.database)}")
 
@@ -86,7 +93,7 @@ class Settings:
     @property
     def work_prefix(self) -> str:
         """What the folders of landings into this schema, by this user, are named; the rest of the name is random."""
-        where = (self.warehouse["host"], self.warehouse["port"], self.warehouse["dbname"], self.raw_schema)
+        where = (self.login["host"], self.login["port"], self.login["dbname"], self.raw_schema)
         return f"landing-{hashlib.sha256('|'.join((*where, str(os.geteuid()))).encode()).hexdigest()[:16]}-"
 
     def check_patterns(self, tables: Set[str], views: Set[str], columns: Sequence[str]) -> None:
@@ -152,7 +159,7 @@ def from_environment(environment: Mapping[str, str] = os.environ, **options: Any
     own_user, own_password = read.text("INGEST_USER"), read.secret("INGEST_PASSWORD")
     to_redshift = read.text("DBT_TARGET") == "redshift"
     prefix = "REDSHIFT_" if to_redshift else "PG"
-    warehouse = {
+    login = {
         "host": read.required(f"{prefix}HOST"),
         "port": str(read.integer(f"{prefix}PORT", 5439 if to_redshift else 5432)),
         "user": own_user or read.required(f"{prefix}USER"),
@@ -160,9 +167,10 @@ def from_environment(environment: Mapping[str, str] = os.environ, **options: Any
         "dbname": read.required(f"{prefix}DATABASE"),
     }
     tls = warehouse_tls(environment, prefix)
-    warehouse |= {name.removeprefix(prefix).lower(): value for name, value in tls.items()}
+    login |= {name.removeprefix(prefix).lower(): value for name, value in tls.items()}
     values: dict[str, Any] = {
-        "staging": _staging(read) if to_redshift else None,
+        "warehouse": "redshift" if to_redshift else "postgres",
+        "bucket": _bucket(read) if to_redshift else None,
         "include": read.words("INGEST_TABLES") or ("*",),
         "exclude": read.words("INGEST_EXCLUDE_TABLES"),
         "with_views": read.flag("INGEST_VIEWS"),
@@ -177,6 +185,7 @@ def from_environment(environment: Mapping[str, str] = os.environ, **options: Any
         "rows_per_second": read.integer("INGEST_ROWS_PER_SECOND", 0) or None,
         "statement_timeout": read.integer("INGEST_STATEMENT_TIMEOUT_SECONDS", 3600),
         "lock_wait": read.integer("INGEST_LOCK_WAIT_SECONDS", 60),
+        "chunk_rows": max(1, read.integer("INGEST_CHUNK_ROWS", 250_000)),
     }
     values |= {name: value for name, value in options.items() if value is not None}
     if values["hashed_columns"] and not values["hash_key"]:
@@ -187,7 +196,7 @@ def from_environment(environment: Mapping[str, str] = os.environ, **options: Any
     work_folder = Path(read.text("INGEST_WORK_FOLDER") or tempfile.gettempdir())
     if unknown := sorted(name for name in environment if name.startswith("INGEST_") and name not in read.known):
         raise SettingsError(f"There is no setting {', '.join(unknown)}; .env.example has all. Nothing was read.")
-    return Settings(mysql=mysql, database=mysql["database"], warehouse=warehouse, work_folder=work_folder, **values)
+    return Settings(mysql=mysql, database=mysql["database"], login=login, work_folder=work_folder, **values)
 
 
 def words(text: str | None) -> tuple[str, ...]:
@@ -229,7 +238,7 @@ class _Reader:
         return secret(self.environment, name)
 
 
-def _staging(read: _Reader) -> Staging:
+def _bucket(read: _Reader) -> Bucket:
     if read.text("REDSHIFT_METHOD") not in ("", "database"):
         raise SettingsError("REDSHIFT_METHOD: the landing logs in to Redshift by user and password (database) only.")
     if read.secret("ERASURE_KEY"):
@@ -243,7 +252,7 @@ def _staging(read: _Reader) -> Staging:
         raise SettingsError("REDSHIFT_COPY_ROLE is not the ARN of a role, such as arn:aws:iam::123456789012:role/copy.")
     if not region:
         raise SettingsError("REDSHIFT_REGION is not a region, such as eu-central-1.")
-    return Staging(url[1], f"{url[2]}/" if url[2] else "", role[0], region[0])
+    return Bucket(url[1], f"{url[2]}/" if url[2] else "", role[0], region[0])
 
 
 def _tls(host: str, read: _Reader) -> ssl.SSLContext | None:

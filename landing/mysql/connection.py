@@ -1,0 +1,247 @@
+"""MySQL: one read-only connection, one consistent snapshot; which tables are there, and their rows as text."""
+
+import threading
+from collections.abc import Iterable, Iterator
+from typing import Any, cast
+
+import pymysql
+import pymysql.constants.ER as ER
+
+from landing.columns import ColumnPlan, LineFormat, RowSum, SentText, SourceColumn, SourceTable, TablePlan
+from landing.mysql import catalog, packets, text
+from landing.names import quote_mysql
+from landing.settings import Settings
+from landing.steps import reached
+
+_MARGIN = 60  # seconds beyond the statement timeout, after which a connection without a byte counts as lost
+_SESSION = (  # what the server's own settings would otherwise change in the rows, or leave out of them
+    "SET NAMES utf8mb4, time_zone = '+00:00', sql_select_limit = 18446744073709551615,"
+    " sql_big_selects = 1, group_concat_max_len = 4294967295, net_write_timeout = 600, lock_wait_timeout = 60"
+)
+
+
+class SourceUnavailable(Exception):
+    """MySQL cannot be reached, refuses the login, or went away. The warehouse is untouched."""
+
+
+class TableUnreadable(Exception):
+    """One table cannot be read; the others can."""
+
+
+class MySqlSource:
+    """The connection and its snapshot. Reads one table after the other."""
+
+    def __init__(self, settings: Settings):
+        """Connect and open the snapshot.
+
+        Raises:
+            SourceUnavailable: says which server and user, and why.
+        """
+        self._settings = settings
+        self._aborted = threading.Event()
+        where = f"MySQL at {settings.mysql['host']}:{settings.mysql['port']}"
+        try:
+            self._connection = pymysql.connect(
+                **settings.mysql,
+                charset="utf8mb4",
+                connect_timeout=10,
+                read_timeout=settings.greeting_timeout,
+                autocommit=True,
+            )
+            self._set_up_session(settings.statement_timeout)
+            self._query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")  # of the next transaction alone
+            self._query("START TRANSACTION READ ONLY")
+            self._held = self._hold_definitions()
+        except (pymysql.Error, OSError, RuntimeError) as error:
+            raise SourceUnavailable(f"{where}: {_explain(error, settings)}") from None
+        reached("snapshot opened")
+
+    def _set_up_session(self, timeout: int) -> None:
+        packets.keep_alive(self._connection, timeout + _MARGIN if timeout else None)
+        self._query("SET sql_mode = ''")  # first: a strict one takes no length beyond what the server allows
+        self._query(_SESSION)
+        ((version, longest),) = self._query("SELECT version(), @@max_allowed_packet")
+        is_mariadb = "mariadb" in version.lower()
+        if is_mariadb:
+            self._query("SET system_versioning_asof = DEFAULT")
+        self._longest_statement = int(longest) - 1024
+        limit = f"max_statement_time = {timeout}" if is_mariadb else f"max_execution_time = {timeout * 1000}"
+        self._query(f"SET SESSION {limit}")
+
+    def close(self) -> None:
+        """Once, or again."""
+        if self._connection.open:
+            self._connection.close()
+
+    def abort(self) -> None:
+        """End what another thread is reading: it gets ``SourceUnavailable``."""
+        self._aborted.set()
+        packets.cut(self._connection)
+
+    # tables, and how they are sent
+
+    def check_held(self, table: str) -> None:
+        """Raises ``TableUnreadable`` for a table whose definition may have changed since the snapshot."""
+        if refusal := self._held[table]:
+            raise TableUnreadable(refusal)
+
+    def tables(self) -> list[SourceTable]:
+        """All tables and views, the largest first."""
+        return catalog.tables(self._query, self._held)
+
+    def text_of(self, table: SourceTable, column: SourceColumn, format: LineFormat, check_texts: bool) -> SentText:
+        """How the values of a column travel, hashed where the settings say so. Raises ``text.NoPolicy``."""
+        sent = text.text_of(column, format, check_texts)
+        if table.is_view and column.data_type == "decimal":
+            sent = text.without_minus_zero(sent)
+        if self._settings.hashes(table.name, column.name):
+            sent = text.hashed(sent, self._settings.hash_key)
+        return text.marked(sent) if format.marked_texts and sent.type == "text" and sent.quoted else sent
+
+    def values(self, table: SourceTable, column: SourceColumn, sent: SentText) -> Iterator[str]:
+        """The distinct values of a column, as they are sent. Raises as ``stream``."""
+        name = quote_mysql(column.name)
+        expression = f"DISTINCT {sent.sent.replace('{}', name)}"
+        select = text.select(self._settings.database, table.name, expression, f"{name} IS NOT NULL")
+        for rows in self.stream(select):
+            yield from map(bytes.decode, rows)
+
+    def is_one_of(self, column: SourceColumn, sent: SentText, values: Iterable[str]) -> str:
+        """Condition for the rows whose value, as it is sent, is one of these."""
+        literals = ", ".join(map(self._literal, values))
+        return f"CAST({sent.sent.replace('{}', quote_mysql(column.name))} AS BINARY) IN ({literals})"
+
+    def not_before(self, column: ColumnPlan, value: str) -> str:
+        """Condition for the rows whose value is not before this one, or empty."""
+        newer = f"{text.value_of(column)} >= {self._literal(value)}"
+        return f"({newer} OR {text.value_of(column)} IS NULL)" if column.may_be_empty else newer
+
+    def select(self, table: TablePlan, format: LineFormat, condition: str = "", in_key_order: bool = False) -> str:
+        """The SELECT of a table's lines."""
+        line = text.line_of(table, format)
+        order = f" ORDER BY {quote_mysql(table.columns[0].source.name)}" if in_key_order else ""
+        return text.select(self._settings.database, table.source.name, line, condition) + order
+
+    # rows
+
+    def stream(self, select: str) -> Iterator[list[bytes]]:
+        """The rows of a SELECT of one text column, as bytes, in batches as they arrive.
+
+        Raises:
+            TableUnreadable: MySQL stopped with an error, or a row is larger than ``max_allowed_packet``.
+            SourceUnavailable: the connection was lost.
+        """
+        if len(select.encode()) > self._longest_statement:
+            raise TableUnreadable("its SELECT is longer than the server's max_allowed_packet; raise it there")
+        try:
+            yield from packets.rows_of(self._connection, select, self._settings.rows_per_second, self._aborted)
+        except packets.RowsTooLong as error:
+            reason = f"{error} rows are longer, as text, than the server's max_allowed_packet; raise it there"
+            raise TableUnreadable(reason) from None
+        except pymysql.OperationalError as error:
+            if error.args and error.args[0] in (2006, 2013, 2014):
+                raise self._lost(error) from None
+            if error.args and error.args[0] == ER.LOCK_DEADLOCK:  # it takes the snapshot away
+                raise SourceUnavailable(f"A table of {self._settings.database} was being altered. Run again.") from None
+            if error.args and error.args[0] in (ER.ACCESS_DENIED_ERROR, ER.NO_SUCH_USER):
+                raise TableUnreadable(
+                    "the account that the view reads as (DEFINER) is not there or may not read: make it,"
+                    " or the view one of SQL SECURITY INVOKER"
+                ) from None
+            raise TableUnreadable(_explain(error, self._settings)) from None
+        except pymysql.Error as error:
+            raise TableUnreadable(_explain(error, self._settings)) from None
+        except OSError as error:
+            raise self._lost(error) from None
+
+    def reset_sum(self) -> None:
+        self._query("SET @landing_checksum = CAST(0 AS UNSIGNED)")
+
+    def row_sum(self) -> RowSum:
+        """The rows of the SELECT that was just read to its end, and the sum of checksums since ``reset_sum``."""
+        ((rows, checksum),) = self._query("SELECT FOUND_ROWS(), @landing_checksum")
+        return RowSum(int(rows or 0), int(checksum or 0))
+
+    def bounds(self, table: TablePlan, column: ColumnPlan) -> tuple[int, int] | None:
+        """The smallest and the greatest value of a whole number; None where it is empty. Raises as ``stream``."""
+        name = quote_mysql(column.source.name)
+        both = f"COALESCE(CONCAT(MIN({name}), ',', MAX({name})), '')"
+        ((found,),) = self.stream(text.select(self._settings.database, table.source.name, both))
+        low, _, high = found.partition(b",")
+        return (int(low), int(high)) if found else None
+
+    def _literal(self, value: str) -> str:
+        return str(self._connection.escape(value))
+
+    def _hold_definitions(self) -> dict[str, str]:
+        """Keep every table as it is defined until the connection closes, then open the snapshot.
+
+        A snapshot is of rows: a table that took the name of another after it, or a partition its place, would be read
+        without an error. Returns the tables and views, each with why it could not be held, or nothing.
+        """
+        held: dict[str, str] = {}
+        engines: dict[str, str] = {}
+        for name, engine, is_view in self._query(
+            "SELECT table_name, engine, coalesce(table_type, '') = 'VIEW' FROM information_schema.tables"
+            f" WHERE {catalog.HOLDS_ROWS} ORDER BY 3, 1"
+        ):
+            wanted = self._settings.wants(name) and (self._settings.with_views or not is_view)
+            held[name] = self._look(name, limit=0) if wanted else ""  # opens the table and reads no row
+            if wanted and not is_view and not held[name]:
+                engines.setdefault(engine, name)
+        for name in engines.values():  # the first row that is asked for opens the snapshot of its engine
+            self._look(name, limit=1)
+        return held
+
+    def _look(self, table: str, limit: int) -> str:
+        """Why not, if it cannot be read."""
+        try:
+            for _ in self.stream(f"{text.select(self._settings.database, table, '1')} LIMIT {limit}"):
+                pass
+        except TableUnreadable as error:
+            return str(error)
+        return ""
+
+    def _query(self, sql: str) -> tuple[tuple[Any, ...], ...]:
+        try:
+            with self._connection.cursor() as cursor:
+                cursor.execute(sql)
+                return cast(tuple[tuple[Any, ...], ...], cursor.fetchall())
+        except (pymysql.Error, OSError) as error:
+            if isinstance(error, (pymysql.InterfaceError, OSError)) or error.args[0] in (2006, 2013, 2014):
+                raise self._lost(error) from None
+            where = f"MySQL at {self._settings.mysql['host']}:{self._settings.mysql['port']}"
+            raise SourceUnavailable(f"{where}: {_explain(error, self._settings)} Nothing was published.") from None
+
+    def _lost(self, error: Exception) -> SourceUnavailable:
+        return SourceUnavailable(
+            f"MySQL at {self._settings.mysql['host']}:{self._settings.mysql['port']}: the connection was lost"
+            f" ({type(error).__name__}). Nothing was published; run again when the server is back."
+        )
+
+
+def _explain(error: Exception, settings: Settings) -> str:
+    """MySQL's error in words without any value of a row, and what to do about it."""
+    code = error.args[0] if error.args and isinstance(error.args[0], int) else None
+    user = settings.mysql["user"]
+    if "certificate" in str(error).lower():
+        return "its certificate could not be verified. Check MYSQL_SSL_CA and the host name. No password was sent."
+    known = {
+        ER.ACCESS_DENIED_ERROR: f"the login of user '{user}' is refused. Check MYSQL_USER and MYSQL_PASSWORD.",
+        ER.DBACCESS_DENIED_ERROR: f"user '{user}' may not read database '{settings.database}'. Grant it SELECT.",
+        ER.BAD_DB_ERROR: f"there is no database '{settings.database}'. Check MYSQL_DATABASE.",
+        ER.TABLEACCESS_DENIED_ERROR: f"user '{user}' may not read it. Grant it SELECT.",
+        ER.TABLE_DEF_CHANGED: "its definition changed after the snapshot was taken. Run again.",
+        2026: "it offers no TLS, and MYSQL_SSL_MODE asks for it. No password was sent.",
+        2003: "it cannot be reached. Check MYSQL_HOST and MYSQL_PORT, and that the server is up.",
+        2013: "it takes connections and does not answer. Check MYSQL_HOST and MYSQL_PORT, and that the server is well.",
+        ER.LOCK_WAIT_TIMEOUT: "another session holds a lock on it and did not let go within a minute.",
+        1969: "it took longer than INGEST_STATEMENT_TIMEOUT_SECONDS.",
+        3024: "it took longer than INGEST_STATEMENT_TIMEOUT_SECONDS.",
+    }
+    if code in known:
+        return known[code]
+    if isinstance(error, RuntimeError):  # a package for the server's way of logging in is missing
+        return str(error)
+    name = next((name for name, number in vars(ER).items() if number == code), "")
+    return f"MySQL error {code}{f' ({name})' if name else ''}." if code else f"{type(error).__name__}."

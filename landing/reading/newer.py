@@ -1,0 +1,36 @@
+"""An incremental table's rows that may have changed, by its change column; all of them from time to time."""
+
+import datetime
+
+from landing.columns import ColumnPlan, TablePlan
+from landing.parts import NewerRows, WholeTable
+from landing.reading import whole
+from landing.reading.context import ReadContext, TableRead
+from landing.records import TableState
+from landing.warehouse import queries
+
+
+def read(context: ReadContext, table: TablePlan, column: ColumnPlan) -> TableRead | None:
+    """Read the rows that are not older than the newest raw row less the look-back; None as ``whole.read``."""
+    state = context.compared_state(table)
+    condition = _newer_rows(context, table, column, state) if state else None
+    if condition is None:
+        return whole.read_part(context, table, WholeTable(), state)
+    return whole.read_part(context, table, NewerRows(), None, condition)
+
+
+def _newer_rows(context: ReadContext, table: TablePlan, column: ColumnPlan, state: TableState) -> str | None:
+    """MySQL condition; None to read all."""
+    if context.is_old(state):
+        return None
+    newest = queries.newest(context.warehouse.session, table)
+    if newest is None:
+        return None
+    if isinstance(newest, datetime.date):
+        try:
+            newest = newest - context.settings.look_back
+        except OverflowError:  # before the year 1
+            return None
+    if isinstance(newest, datetime.datetime):
+        newest = newest.replace(tzinfo=None)
+    return context.source.not_before(column, str(newest))

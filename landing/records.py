@@ -1,0 +1,187 @@
+"""What landings leave in the raw schema for the next one, and for people: ``_landing_*``."""
+
+import dataclasses
+import datetime
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from psycopg2.extras import execute_values
+
+from landing.columns import RowSum, TablePlan
+from landing.drift import KnownColumn
+from landing.erased import ErasureRule, Suppressions
+from landing.steps import reached
+from landing.warehouse.session import Session
+
+_SQL = Path(__file__).with_suffix(".sql")
+
+
+@dataclasses.dataclass(frozen=True)
+class LandingRun:
+    """One landing, as its records name it."""
+
+    id: str
+    started_at: datetime.datetime
+    loaded_at: datetime.datetime
+    """Its clock: the ``_loaded_at`` of the rows that it changes."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ChangeCounts:
+    """What publication did to one raw table."""
+
+    inserted: int
+    updated: int
+    deleted: int
+    note: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class TableState:
+    """What is known of a raw table since it was last compared with the source as a whole."""
+
+    row_count: int
+    digests: list[str]
+    compared_at: datetime.datetime
+
+
+@dataclasses.dataclass(frozen=True)
+class RecordTypes:
+    """Types of the records' columns."""
+
+    text: str = "text"
+    text_list: str = "text[]"
+    """Digests are kept as a list, or as one text with commas."""
+    numeric: str = "numeric"
+    most_digests: int | None = None
+    """What a ``text_list`` holds; a table with more is compared row by row each time."""
+    keeps_suppressions: bool = True
+    """Whether people can be erased there; where not, the settings refuse a key."""
+
+
+class Records:
+    """Reads and writes them; what is written becomes visible with the rows that it is about."""
+
+    def __init__(self, session: Session, types: RecordTypes):
+        self._session, self._types = session, types
+        self._raw, self._settings = session.raw, session.settings
+
+    def create(self) -> None:
+        names = {"raw": self._raw} | dataclasses.asdict(self._types)
+        for statement in _SQL.read_text(encoding="utf-8").format(**names).split(";\n"):
+            if statement.strip():
+                self._session.execute(statement)
+
+    # what earlier landings left
+
+    def known_columns(self, present: Mapping[tuple[str, str], str]) -> dict[str, list[KnownColumn]]:
+        """By warehouse table: its columns as of the last landing that published it, if they still are there.
+
+        ``present`` are the types of the raw schema's columns, by table and name; empty where nobody says.
+        """
+        known: dict[str, list[KnownColumn]] = {}
+        for table, *column in self._session.rows(
+            "select table_name, source_table, source_column, source_type, column_name, raw_type, key_position"
+            f" from {self._raw}._landing_columns order by 1"
+        ):
+            found = KnownColumn(*column)
+            if (table, found.name) in present:
+                raw_type = present[table, found.name] or found.raw_type
+                known.setdefault(table, []).append(dataclasses.replace(found, raw_type=raw_type))
+        return known
+
+    def states(self) -> dict[str, TableState]:
+        return {
+            table: TableState(rows, digests.split(",") if isinstance(digests, str) else digests, compared_at)
+            for table, rows, digests, compared_at in self._session.rows(
+                f"select table_name, row_count, digests, compared_at from {self._raw}._landing_state"
+            )
+        }
+
+    def suppressions(self) -> Suppressions:
+        """Who was erased.
+
+        Raises:
+            SettingsError: somebody was, and ``ERASURE_KEY`` is missing or another.
+        """
+        erasure = self._session.erasure
+        if not self._types.keeps_suppressions or self._session.value(
+            "select to_regclass(%s) is null", (f"{erasure}.suppressions",)
+        ):
+            return Suppressions()
+        people = self._session.rows(f"select subject_hash, key_check from {erasure}.suppressions")
+        Suppressions.check(self._settings.erasure_key, {check for _, check in people})
+        rules = self._session.rows(
+            f"select table_name, subject, subject_column, array_agg(column_name) from {erasure}.erased_columns"
+            " group by table_name, subject, subject_column"
+        )
+        return Suppressions(
+            (hashed for hashed, _ in people),
+            {table: ErasureRule(subject, column, frozenset(columns)) for table, subject, column, columns in rules},
+            self._settings.erasure_key,
+        )
+
+    def other_source(self) -> str | None:
+        """Another MySQL database, of nearly the same name, whose tables the raw schema holds."""
+        name: str | None = self._session.value(
+            f"select max(source_database) from {self._raw}._landing_runs where source_database <> %s",
+            (self._settings.database,),
+        )
+        return name
+
+    def last_loaded_at(self) -> datetime.datetime | None:
+        moment: datetime.datetime | None = self._session.value(f"select max(loaded_at) from {self._raw}._landing_runs")
+        return moment
+
+    def exceptions(self, table: TablePlan) -> int:
+        """How many values of the raw table are NULL because they could not be held."""
+        count = f"select count(*) from {self._raw}._landing_exceptions where table_name = %s"
+        return int(self._session.value(count, (table.name,)))
+
+    # what this landing leaves
+
+    def record_table(
+        self, run: LandingRun, table: TablePlan, change: ChangeCounts, total: RowSum, exceptions: int, load_id: str
+    ) -> None:
+        self._session.execute(
+            f"insert into {self._raw}._landing_tables values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            (run.id, table.name, table.source.name, total.rows, total.checksum, change.inserted, change.updated)
+            + (change.deleted, exceptions, load_id or None, run.loaded_at),
+        )
+
+    def record_columns(self, table: TablePlan) -> None:
+        self._session.execute(f"delete from {self._raw}._landing_columns where table_name = %s", (table.name,))
+        key = {column.name: number for number, column in enumerate(table.key, 1)}
+        execute_values(
+            self._session.cursor,
+            f"insert into {self._raw}._landing_columns values %s",
+            [
+                (table.name, table.source.name, column.name, column.source.name, column.source_type)
+                + (column.type.raw_type, key.get(column.name, 0))
+                for column in table.columns
+            ],
+        )
+
+    def record_state(self, table: TablePlan, state: TableState) -> None:
+        most, digests = self._types.most_digests, state.digests
+        kept: Any = digests if most is None else ",".join(digests if len(digests) <= most else [])
+        self._session.execute(f"delete from {self._raw}._landing_state where table_name = %s", (table.name,))
+        self._session.execute(
+            f"insert into {self._raw}._landing_state (table_name, row_count, digests, compared_at)"
+            " values (%s, %s, %s, %s)",
+            (table.name, state.row_count, kept, state.compared_at),
+        )
+
+    def record_run(self, run: LandingRun) -> None:
+        self._session.execute(
+            f"insert into {self._raw}._landing_runs values (%s, %s, %s, %s, %s)",
+            (run.id, run.started_at, datetime.datetime.now(datetime.timezone.utc), run.loaded_at)
+            + (self._settings.database,),
+        )
+        reached("run recorded")
+
+    def forget(self, table_name: str) -> None:
+        """Stop following a table that the source no longer has; its raw rows stay."""
+        for record in ("_landing_columns", "_landing_state"):
+            self._session.execute(f"delete from {self._raw}.{record} where table_name = %s", (table_name,))

@@ -1,0 +1,56 @@
+"""What a landing says it did."""
+
+import dataclasses
+
+
+@dataclasses.dataclass
+class TableReport:
+    """What a landing did with one table."""
+
+    source_table: str
+    table: str | None = None
+    status: str = "failed"
+    """``landed``, ``unchanged`` (the source's rows are the same, byte for byte, as last time) or ``failed``."""
+    reason: str = ""
+    rows: int = 0
+    """Rows MySQL sent."""
+    checksum: int = 0
+    loaded: int = 0
+    """Of these, rows that were loaded to be compared: all, or those of blocks of keys where something changed."""
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+    cast_exceptions: int = 0
+    notes: list[str] = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass
+class LandingReport:
+    """What a landing did; ``status`` is ``ok``, or ``failed`` when at least one table did not land."""
+
+    run_id: str
+    loaded_at: str
+    source_database: str
+    raw_schema: str
+    status: str = "ok"
+    seconds: float = 0.0
+    tables: list[TableReport] = dataclasses.field(default_factory=list)
+
+
+def summary(report: LandingReport) -> str:
+    """The report as a table for a terminal."""
+    lines = [f"{'table':<30}{'status':>10}{'rows':>12}{'inserted':>11}{'updated':>10}{'deleted':>10}{'exceptions':>12}"]
+    for table in report.tables:
+        lines.append(
+            f"{table.source_table[:29]:<30}{table.status:>10}{table.rows:>12,}{table.inserted:>11,}"
+            f"{table.updated:>10,}{table.deleted:>10,}{table.cast_exceptions:>12,}"
+        )
+    for table in report.tables:
+        lines += [f"  {table.source_table}: {note}" for note in table.notes]
+        lines += [f"error: {table.source_table}: {table.reason}"] if table.status == "failed" else []
+    failed = sum(table.status == "failed" for table in report.tables)
+    lines.append(
+        f"Landed {len(report.tables) - failed} of {len(report.tables)} tables of {report.source_database} in"
+        f" {report.raw_schema}, {report.seconds:.1f} s."
+    )
+    return "\n".join(lines)
