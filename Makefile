@@ -52,7 +52,7 @@ run: setup ## land, then dbt build: what a scheduler calls; TARGET=redshift
 freshness: setup ## fails when the last landing is older than the sources' contracts allow: for a scheduler
 	@$(WITH_SERVERS) $(BIN)/dbt source freshness
 erase: setup ## erase one person's personal data: CUSTOMER=124; ARGS=--dry-run to see what would go
-	@$(WITH_SERVERS) $(BIN)/python -m erasure customer $(CUSTOMER) $(ARGS)
+	@$(WITH_SERVERS) $(BIN)/python -m privacy erase customer $(CUSTOMER) $(ARGS)
 docs: setup ## the docs: a folder of pages that opens from disk
 	@$(SANDBOX) docs
 
@@ -62,7 +62,7 @@ lint: setup lint-infra ## SQL in both dialects and what Redshift would refuse, P
 	@$(BIN)/mypy
 	@$(BIN)/sqlfluff lint --dialect postgres --processes 2 models tests/singular
 	@$(BIN)/sqlfluff lint --dialect redshift --processes 2 --rules capitalisation.keywords models tests/singular
-	@$(BIN)/python -m portability
+	@$(BIN)/python -m checks portability
 	@$(BIN)/dbt --quiet parse --no-partial-parse --warn-error --target redshift --target-path target/parse
 .venv-infra/installed: requirements-infra.txt .venv/installed
 	@$(PYTHON) -m venv .venv-infra
@@ -71,11 +71,11 @@ lint: setup lint-infra ## SQL in both dialects and what Redshift would refuse, P
 	@touch $@
 lint-infra: setup .venv-infra/installed ## the CloudFormation template: cfn-lint, and what it cannot know
 	@.venv-infra/bin/cfn-lint infra/template.yml
-	@$(BIN)/python -m infra.check
+	@$(BIN)/python -m checks template
 capacity: setup ## time, storage and cost on Redshift by order lines; ARGS="--compression 3 ..."
 	@$(BIN)/python -m infra.capacity $(ARGS)
 lint-changed: setup ## the same, without dbt, for what differs from BASE=main
-	@$(BIN)/python -m review.lint --base $(BASE)
+	@$(BIN)/python -m checks changed --base $(BASE)
 review: setup ## what the working tree does to the data, compared with BASE=main: reports/review.md, .html
 	@$(WITH_SERVERS) $(BIN)/python -m review --base $(BASE)
 test: setup ## the tests a person runs; WORKERS=0 runs them one after the other, as do all of these that have workers

@@ -15,32 +15,32 @@ _NUMBER = re.compile(r"[+\-−]?[\d,]+(\.\d+)?( s)?|–|")
 
 
 @dataclasses.dataclass
-class Heading:
+class HeadingBlock:
     text: str
     level: int = 2
 
 
 @dataclasses.dataclass
-class Text:
+class TextBlock:
     text: str
 
 
 @dataclasses.dataclass
-class Table:
+class TableBlock:
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
     limit: int = 40
 
 
 @dataclasses.dataclass
-class Fold:
+class FoldBlock:
     """Blocks behind a title, closed at first."""
 
     title: str
     blocks: Sequence["Block"]
 
 
-Block = Heading | Text | Table | Fold
+Block = HeadingBlock | TextBlock | TableBlock | FoldBlock
 
 
 def code(value: object, limit: int = 80) -> str:
@@ -59,19 +59,19 @@ def markdown(blocks: Sequence[Block], limit: int = MARKDOWN_LIMIT) -> str:
         block = blocks[number]
         if sum(map(len, parts)) + len(parts) <= limit:
             break
-        if isinstance(block, Fold):
-            parts[number] = _markdown(Fold(block.title, [Text(note)]))
-        elif isinstance(block, Table):
+        if isinstance(block, FoldBlock):
+            parts[number] = _markdown(FoldBlock(block.title, [TextBlock(note)]))
+        elif isinstance(block, TableBlock):
             parts[number] = f"{note}\n"
     return "\n".join(parts)[:limit]
 
 
 def _markdown(block: Block) -> str:
-    if isinstance(block, Heading):
+    if isinstance(block, HeadingBlock):
         return f"{'#' * block.level} {block.text}\n"
-    if isinstance(block, Text):
+    if isinstance(block, TextBlock):
         return f"{block.text}\n"
-    if isinstance(block, Fold):
+    if isinstance(block, FoldBlock):
         inner = "\n".join(_markdown(inside) for inside in block.blocks)
         return f"<details><summary>{_html_text(block.title)}</summary>\n\n{inner}\n</details>\n"
     rows, more = _cut(block)
@@ -88,11 +88,11 @@ def page(title: str, blocks: Sequence[Block]) -> str:
 
 
 def _html(block: Block) -> str:
-    if isinstance(block, Heading):
+    if isinstance(block, HeadingBlock):
         return f"<h{block.level}>{_html_text(block.text)}</h{block.level}>"
-    if isinstance(block, Text):
+    if isinstance(block, TextBlock):
         return f"<p>{_html_text(block.text)}</p>"
-    if isinstance(block, Fold):
+    if isinstance(block, FoldBlock):
         inner = "\n".join(_html(inside) for inside in block.blocks)
         return f"<details><summary>{_html_text(block.title)}</summary>\n{inner}\n</details>"
     rows, more = _cut(block)
@@ -123,12 +123,12 @@ def _html_text(text: str) -> str:
     return "".join(parts)
 
 
-def _cut(table: Table) -> tuple[Sequence[Sequence[str]], str]:
+def _cut(table: TableBlock) -> tuple[Sequence[Sequence[str]], str]:
     more = len(table.rows) - table.limit
     return (table.rows, "") if more <= 0 else (table.rows[: table.limit], f"\n… and {more:,} more.\n")
 
 
-def _right(table: Table) -> set[int]:
+def _right(table: TableBlock) -> set[int]:
     columns = range(1, len(table.head))
     return {n for n in columns if table.rows and all(_NUMBER.fullmatch(row[n].strip("*")) for row in table.rows)}
 
