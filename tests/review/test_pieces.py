@@ -172,8 +172,8 @@ def test_no_value_becomes_markup() -> None:
         FoldBlock(code(value), [TextBlock(code(value))]),
     ]
     html, text = document.page("t", blocks), document.markdown(blocks)
-    assert "<img" not in html and "<b>" not in html
-    assert "<b>a <code>b***</code> c</b>" in document.page("t", [TextBlock("**a `b***` c**")])
+    assert "<img" not in html and "<strong>" not in html
+    assert "<strong>a <code>b***</code> c</strong>" in document.page("t", [TextBlock("**a `b***` c**")])
     assert text.splitlines()[4] == "| x | `<img src=x>\\|ʼ@someoneʼ #1 **b**?` |"
     assert "<img" not in text.split("<summary>")[1].split("</summary>")[0]
 
