@@ -64,10 +64,10 @@ lint: setup lint-infra ## SQL in both dialects and what Redshift would refuse, P
 	@$(BIN)/sqlfluff lint --dialect redshift --processes 2 --rules capitalisation.keywords models tests/singular
 	@$(BIN)/python -m checks portability
 	@$(BIN)/dbt --quiet parse --no-partial-parse --warn-error --target redshift --target-path target/parse
-.venv-infra/installed: requirements-infra.txt .venv/installed
-	@$(PYTHON) -m venv .venv-infra
-	@$(BIN)/uv pip sync --quiet --python .venv-infra/bin/python --require-hashes requirements-infra.txt \
-		|| .venv-infra/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-infra.txt
+.venv-%/installed: requirements-%.txt .venv/installed
+	@$(PYTHON) -m venv .venv-$*
+	@$(BIN)/uv pip sync --quiet --python .venv-$*/bin/python --require-hashes $< \
+		|| .venv-$*/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 lint-infra: setup .venv-infra/installed ## the CloudFormation template: cfn-lint, and what it cannot know
 	@.venv-infra/bin/cfn-lint infra/template.yml
@@ -99,12 +99,15 @@ bench: setup ## the landing against a raw copy; SCALE=10 for a try, ARGS="--peer
 bench-build: setup ## dbt build against the same SQL in psql
 	@$(BIN)/python -m benchmarks.build $(if $(filter file,$(origin SCALE)),,--scale $(SCALE)) $(ARGS)
 
-sbom: setup ## the bill of materials: every pinned package, CycloneDX
-	@$(BIN)/python -m review.sbom
+sbom: setup .venv-sbom/installed ## bills of materials, CycloneDX: pins with hashes, what is installed with licences
+	@mkdir -p reports
+	@PYTHONWARNINGS=ignore .venv-sbom/bin/cyclonedx-py requirements --no-validate --pyproject pyproject.toml -o reports/sbom.json
+	@PYTHONWARNINGS=ignore .venv-sbom/bin/cyclonedx-py environment --no-validate --pyproject pyproject.toml -o reports/sbom-licences.json $(BIN)/python
+	@echo "reports/sbom.json, reports/sbom-licences.json"
 
 clean: ## remove everything the project made
 	@test ! -d .sandbox || test ! -x $(BIN)/python || $(SANDBOX) clean
-	@rm -rf .venv .venv-infra .sandbox target logs docs/site reports .pytest_cache .mypy_cache .ruff_cache
+	@rm -rf .venv .venv-* .sandbox target logs docs/site reports .pytest_cache .mypy_cache .ruff_cache
 	@test ! -d docs || find docs -maxdepth 0 -empty -delete
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -1,14 +1,14 @@
-"""The landing against a raw copy of the same tables: ``python -m benchmarks.landing --help``, or ``make bench``.
+"""The landing against a raw copy of the same tables: `python -m benchmarks.landing --help`, or `make bench`.
 
 Every round, in this order, all on the same servers:
 
-raw pipe              ``mariadb --quick`` into ``psql``'s COPY, two tables at a time, into empty tables: the floor
+raw pipe              `mariadb --quick` into `psql`'s COPY, two tables at a time, into empty tables: the floor
 raw pipe, checked     the same, then both servers add up a CRC32 of every row: the floor of a checked copy
-ours, first load      ``python -m ingestion`` with nothing there, to the end: read, verified, published
+ours, first load      `python -m ingestion` with nothing there, to the end: read, verified, published
 ours, 1 % changed     after 1 % of orders and of order lines changed
 ours, nothing changed all is read and found the same
 ours, not written to  the next of which no table is read; for a while after a change the server writes to itself
-peers                 with ``--peers``: stock dlt in its fastest configuration, pgloader where it is installed
+peers                 with `--peers`: stock dlt in its fastest configuration, pgloader where it is installed
 
 The figures are medians over the rounds. A figure counts only if the program did its work: the pipe's rows are the
 same as ours, ours reports the changes that were made, a peer has as many rows per table.
@@ -238,37 +238,17 @@ def compare_with_pipe() -> None:
 
 
 def peer_environment() -> Path:
-    """The Python of an environment with the other tools, made when it is not there or its pins have changed."""
-    folder, pins = FOLDER / "peers", PROJECT / "requirements-bench.txt"
-    made = folder / "installed.txt"
-    if not made.exists() or made.read_text() != pins.read_text():
-        print("installing the other tools ...", flush=True)
-        pip: list[str | Path] = [
-            folder / "bin" / "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--require-hashes",
-            "-r",
-        ]
-        uv: list[str | Path] = [
-            folder / "bin" / "uv",
-            "pip",
-            "install",
-            "--quiet",
-            "--python",
-            folder / "bin" / "python",
-        ]
-        commands: list[Command] = [
-            [sys.executable, "-m", "venv", "--clear", folder],
-            [*pip, "requirements-uv.txt"],
-            [*uv, "--require-hashes", "-r", pins],
-            [folder / "bin" / "python", "-m", "compileall", "-q", "-j2", folder / "lib"],
-        ]
-        for command in commands:
-            subprocess.run(command, cwd=PROJECT, check=True, stdout=subprocess.DEVNULL)
-        made.write_text(pins.read_text())
-    return folder / "bin" / "python"
+    """The Python of an environment with the other tools, which are the group ``bench`` of pyproject.toml."""
+    folder, uv = FOLDER / "peers", Path(sys.executable).with_name("uv")
+    python = folder / "bin" / "python"
+    commands: list[Command] = [
+        [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", python, "--group", "bench"]
+    ]
+    if not python.exists():
+        commands.insert(0, [uv, "venv", "--quiet", "--python", sys.executable, folder])
+    for command in commands:
+        subprocess.run(command, cwd=PROJECT, check=True)
+    return python
 
 
 def peer(command: Command, environment: Environment) -> Cost:
