@@ -1,12 +1,12 @@
-"""``dbt build`` against the same SQL without dbt: ``python -m benchmarks.build --help``, or ``make bench-build``.
+"""`dbt build` against the same SQL without dbt: `python -m benchmarks.build --help`, or `make bench-build`.
 
 Every round starts with an empty warehouse and a first landing:
 
-dbt, full             ``dbt build --full-refresh``: models, snapshots, seeds and data tests, as ``make run`` has them
-dbt, 1 % changed      ``dbt build`` after 1 % of the orders changed with their lines and were landed
+dbt, full             `dbt build --full-refresh`: models, snapshots, seeds and data tests, as `make run` has them
+dbt, 1 % changed      `dbt build` after 1 % of the orders changed with their lines and were landed
 dbt, nothing changed  after a landing that changed nothing
 queries               of the marts by product line, country and month
-floor, one session    the compiled SQL of the full build as ``create table as`` and ``create view`` in one run of psql,
+floor, one session    the compiled SQL of the full build as `create table as` and `create view` in one run of psql,
                       then that of the data tests in another
 floor, four sessions  the same, as many statements at a time as dbt has threads, each as soon as its inputs are there
 

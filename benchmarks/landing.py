@@ -1,14 +1,14 @@
-"""The landing against a raw copy of the same tables: ``python -m benchmarks.landing --help``, or ``make bench``.
+"""The landing against a raw copy of the same tables: `python -m benchmarks.landing --help`, or `make bench`.
 
 Every round, in this order, all on the same servers:
 
-raw pipe              ``mariadb --quick`` into ``psql``'s COPY, two tables at a time, into empty tables: the floor
+raw pipe              `mariadb --quick` into `psql`'s COPY, two tables at a time, into empty tables: the floor
 raw pipe, checked     the same, then both servers add up a CRC32 of every row: the floor of a checked copy
-ours, first load      ``python -m ingestion`` with nothing there, to the end: read, verified, published
+ours, first load      `python -m ingestion` with nothing there, to the end: read, verified, published
 ours, 1 % changed     after 1 % of orders and of order lines changed
 ours, nothing changed all is read and found the same
 ours, not written to  the next of which no table is read; for a while after a change the server writes to itself
-peers                 with ``--peers``: stock dlt in its fastest configuration, pgloader where it is installed
+peers                 with `--peers`: stock dlt in its fastest configuration, pgloader where it is installed
 
 The figures are medians over the rounds. A figure counts only if the program did its work: the pipe's rows are the
 same as ours, ours reports the changes that were made, a peer has as many rows per table.
@@ -20,23 +20,20 @@ import subprocess
 import sys
 from collections import defaultdict
 from pathlib import Path
-from typing import Any
 
 from benchmarks import FOLDER, PROJECT, measure
 from benchmarks.measure import RAW, BenchmarkFailed, Command, Cost, Environment, Stopwatch
 from benchmarks.peers import CONFIGURATIONS
-from ingestion.landing import NOT_READ
 from landing.names import quote, quote_mysql, snake_case
 from sandbox import home, postgres
 from sandbox.prerequisites import find
 
-PIPE, CHECKED_PIPE, FIRST, CHANGED, SAME, STILL = (
+PIPE, CHECKED_PIPE, FIRST, CHANGED, SAME = (
     "raw pipe, two tables at a time",
     "raw pipe, checked",
     "ours, first load",
     "ours, 1 % changed",
     "ours, nothing changed",
-    "ours, not written to",
 )
 PEER = "connectorx-parquet"
 TEXTS = ("char", "varchar", "text", "mediumtext", "longtext")
@@ -82,20 +79,12 @@ def one_round(environment: Environment, costs: dict[str, list[Cost]]) -> int:
     if piped:
         compare_with_pipe()
     measure.change_one_percent()
-    for name, least, most in ((CHANGED, 0.005, 0.02), (SAME, 0.0, 0.0), (STILL, 0.0, 0.0)):
-        cost, tables = measure.land(environment) if name != STILL else land_without_reading(environment)
+    for name, least, most in ((CHANGED, 0.005, 0.02), (SAME, 0.0, 0.0)):
+        cost, tables = measure.land(environment)
         costs[name].append(cost)
         touched = sum(table[what] for table in tables for what in ("inserted", "updated", "deleted"))
         expect(name, touched, least * rows, most * rows)
     return rows
-
-
-def land_without_reading(environment: Environment) -> tuple[Cost, list[dict[str, Any]]]:
-    for _ in range(10):
-        cost, tables = measure.land(environment)
-        if all(NOT_READ in table["notes"] for table in tables):
-            return cost, tables
-    raise BenchmarkFailed("Tables are read although nobody writes to the source.")
 
 
 def expect(what: str, touched: int, least: float, most: float) -> None:
@@ -238,37 +227,17 @@ def compare_with_pipe() -> None:
 
 
 def peer_environment() -> Path:
-    """The Python of an environment with the other tools, made when it is not there or its pins have changed."""
-    folder, pins = FOLDER / "peers", PROJECT / "requirements-bench.txt"
-    made = folder / "installed.txt"
-    if not made.exists() or made.read_text() != pins.read_text():
-        print("installing the other tools ...", flush=True)
-        pip: list[str | Path] = [
-            folder / "bin" / "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--require-hashes",
-            "-r",
-        ]
-        uv: list[str | Path] = [
-            folder / "bin" / "uv",
-            "pip",
-            "install",
-            "--quiet",
-            "--python",
-            folder / "bin" / "python",
-        ]
-        commands: list[Command] = [
-            [sys.executable, "-m", "venv", "--clear", folder],
-            [*pip, "requirements-uv.txt"],
-            [*uv, "--require-hashes", "-r", pins],
-            [folder / "bin" / "python", "-m", "compileall", "-q", "-j2", folder / "lib"],
-        ]
-        for command in commands:
-            subprocess.run(command, cwd=PROJECT, check=True, stdout=subprocess.DEVNULL)
-        made.write_text(pins.read_text())
-    return folder / "bin" / "python"
+    """The Python of an environment with the other tools, which are the group ``bench`` of pyproject.toml."""
+    folder, uv = FOLDER / "peers", Path(sys.executable).with_name("uv")
+    python = folder / "bin" / "python"
+    commands: list[Command] = [
+        [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", python, "--group", "bench"]
+    ]
+    if not python.exists():
+        commands.insert(0, [uv, "venv", "--quiet", "--python", sys.executable, folder])
+    for command in commands:
+        subprocess.run(command, cwd=PROJECT, check=True)
+    return python
 
 
 def peer(command: Command, environment: Environment) -> Cost:
@@ -358,12 +327,11 @@ def report(
     if pipe_cost:
         measure.goal("first load to raw pipe", first / pipe_cost.wall, 1.5)
         print(f"           and to one that is checked: {first / medians[CHECKED_PIPE].wall:.2f}")
-    for name in [name for name in medians if name not in (PIPE, CHECKED_PIPE, FIRST, CHANGED, SAME, STILL)]:
+    for name in [name for name in medians if name not in (PIPE, CHECKED_PIPE, FIRST, CHANGED, SAME)]:
         measure.goal(f"first load to {name}", first / medians[name].wall, 1)
     measure.goal("1 % changed to first load", medians[CHANGED].wall / first, 1)
     measure.goal("nothing changed to first load", medians[SAME].wall / first, 0.5)
-    measure.goal("not written to, to first load", medians[STILL].wall / first, 0.5)
-    measure.goal("peak memory", max(medians[name].memory for name in (FIRST, CHANGED, SAME, STILL)), 150, " MiB")
+    measure.goal("peak memory", max(medians[name].memory for name in (FIRST, CHANGED, SAME)), 150, " MiB")
     content = {"scale": options.scale, "rows": rows, "rounds": options.rounds, "machine": about}
     content |= {"medians": medians, "all": costs, "linear": linear}
     measure.write_report("bench_landing.json", content)

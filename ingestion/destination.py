@@ -44,10 +44,12 @@ _SETTINGS: dict[str, Any] = {
 class _Cursor(psycopg2.extensions.cursor):
     def copy_expert(self, sql: Any, file: Any, size: int = 0) -> None:
         super().copy_expert(sql, file, max(size, _COPIED_AT_ONCE))
+        reached("file sent")
 
 
 class _CopyJob(PostgresCsvCopyJob):
     def run(self) -> None:
+        reached("copying file", self.load_table_name)
         self._job_client.sql_client.native_connection.cursor_factory = _Cursor
         try:
             super().run()

@@ -3,9 +3,11 @@
 from collections.abc import Callable
 
 STEPS = (
-    *("connecting", "locked", "prepared", "snapshot opened", "planned", "arrivals created", "rows written", "file finished", "all read"),
-    *("file copied", "files loaded", "verifying", "verified", "transaction begun", "statement done", "publishing"),
-    *("published", "run recorded", "committing", "committed", "analyzed", "tidying", "tidied", "closing"),
+    *("connecting", "locked", "prepared", "snapshot opened", "planned"),
+    *("arrivals created", "rows read", "rows written", "file finished", "all read"),
+    *("copying file", "file sent", "file copied", "files loaded"),
+    *("verifying", "verified", "transaction begun", "publishing", "published", "run recorded", "committing"),
+    *("committed", "analyzed", "tidying", "tidied", "closing", "statement done"),
 )
 
 watchers: list[Callable[[str, str], None]] = []

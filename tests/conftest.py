@@ -20,7 +20,7 @@ import psycopg2  # noqa: E402
 import pymysql  # noqa: E402
 import pytest  # noqa: E402
 
-from ingestion.mysql import land
+from ingestion.mysql import land  # noqa: E402
 from landing.report import LandingReport, TableReport  # noqa: E402
 from landing.settings import from_environment  # noqa: E402
 from sandbox import __main__ as sandbox  # noqa: E402

@@ -18,6 +18,7 @@ from landing.parts import Blocks, WholeTable
 from landing.reading.context import ReadContext, TableRead
 from landing.reading.writer import FileWriter, fits, joined
 from landing.records import TableState
+from landing.steps import reached
 
 BLOCK_ROWS = 128
 """Rows that are compared by one digest: fewer make more digests, more make more rows to load where one changed."""
@@ -73,6 +74,7 @@ class _BlockReader:
         if not self._compares:
             self._files.create_arrivals()  # what cannot arrive fails before it is read
         for rows in source.stream(self._select):
+            reached("rows read", self._table.name)
             clean = clean and self._take(rows)
         if not clean:
             self._files.discard()

@@ -7,6 +7,7 @@ from landing.parts import Part, WholeTable
 from landing.reading.context import ReadContext, TableRead
 from landing.reading.writer import FileWriter, fits, joined
 from landing.records import TableState
+from landing.steps import reached
 
 
 def read(context: ReadContext, table: TablePlan) -> TableRead | None:
@@ -41,6 +42,7 @@ def read_part(
         files.create_arrivals()  # what cannot arrive fails before it is read
     clean = True
     for batch in source.stream(select):
+        reached("rows read", table.name)
         rows = batch if clean else []  # the rest is taken in all the same: the snapshot is good for other tables
         while rows:
             room = context.settings.chunk_rows - files.rows

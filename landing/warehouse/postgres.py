@@ -25,47 +25,15 @@ class Postgres:
     """See ``protocol.Warehouse``."""
 
     def __init__(self, settings: Settings):
-        """Connect and take the lock.
-
-        Raises:
-            WarehouseUnavailable: says which server and user, and why.
-            AnotherLanding: one is running and did not end within ``lock_wait`` seconds.
-        """
-        self.session = Session(settings, is_of_the_server)
+        """Connect and take the lock. Raises as ``locked_session``."""
+        self.session = locked_session(settings)
         self.records = Records(self.session, RecordTypes())
         self._settings = settings
         self._execute, self._rows, self._value = self.session.execute, self.session.rows, self.session.value
         self._raw, self._arrivals, self._schema = self.session.raw_table, self.session.arrival_table, self.session.raw
-        self._set_up_session()
-        has_crc32 = int(self._value("show server_version_num")) >= 180000
+        has_crc32 = self.session.connection.server_version >= 180000
         self.line_format = LineFormat(settings.checksum or ("crc32" if has_crc32 else "md5"))
         self.publishes_blocks = self.line_format.checksum == "crc32"
-        self._take_lock()
-        reached("locked")
-
-    def _set_up_session(self) -> None:
-        session = self.session
-        if session.value("show server_encoding") != "UTF8":
-            database = self._settings.login["dbname"]
-            raise WarehouseUnavailable(f"{where(self._settings)}: database {database} is not encoded in UTF8.")
-        if session.connection.server_version >= 140000:
-            # a landing that was killed must not hold the lock until its statement ends
-            session.execute("set client_connection_check_interval = '1s'")
-            session.execute("set idle_session_timeout = 0")  # it waits while the rows are read
-        session.execute("set work_mem = '128MB'")
-        session.execute("set parallel_tuple_cost = 0")  # of the pairs compared, few are handed on
-        session.execute("set lock_timeout = %s", (f"{max(1, self._settings.lock_wait)}s",))
-
-    def _take_lock(self) -> None:
-        number = int.from_bytes(hashlib.sha256(self._settings.raw_schema.encode()).digest()[:8], "big", signed=True)
-        until = time.monotonic() + self._settings.lock_wait
-        while not self._value("select pg_try_advisory_lock(%s)", (number,)):
-            if time.monotonic() > until:
-                raise AnotherLanding(
-                    f"Another landing into {self._settings.raw_schema} is running. Nothing was done; run again when"
-                    " it ended."
-                )
-            time.sleep(0.2)
 
     def close(self) -> None:
         self.session.close()
@@ -474,6 +442,36 @@ class Postgres:
             """,
             (table.name, run.loaded_at),
         )
+
+
+def locked_session(settings: Settings) -> Session:
+    """A connection that holds the lock of the raw schema until it is closed.
+
+    Raises:
+        WarehouseUnavailable: says which server and user, and why.
+        AnotherLanding: one is running and did not end within ``lock_wait`` seconds.
+    """
+    session = Session(settings, is_of_the_server)
+    if session.value("show server_encoding") != "UTF8":
+        database = settings.login["dbname"]
+        raise WarehouseUnavailable(f"{where(settings)}: database {database} is not encoded in UTF8.")
+    if session.connection.server_version >= 140000:
+        # a landing that was killed must not hold the lock until its statement ends
+        session.execute("set client_connection_check_interval = '1s'")
+        session.execute("set idle_session_timeout = 0")  # it waits while the rows are read
+    session.execute("set work_mem = '128MB'")
+    session.execute("set parallel_tuple_cost = 0")  # of the pairs compared, few are handed on
+    session.execute("set lock_timeout = %s", (f"{max(1, settings.lock_wait)}s",))
+    number = int.from_bytes(hashlib.sha256(settings.raw_schema.encode()).digest()[:8], "big", signed=True)
+    until = time.monotonic() + settings.lock_wait
+    while not session.value("select pg_try_advisory_lock(%s)", (number,)):
+        if time.monotonic() > until:
+            raise AnotherLanding(
+                f"Another landing into {settings.raw_schema} is running. Nothing was done; run again when it ended."
+            )
+        time.sleep(0.2)
+    reached("locked")
+    return session
 
 
 def _moment(sent: SentText) -> str:

@@ -110,7 +110,9 @@ class Shop:
         output = self.folder / f"output{len(self.outputs)}"
         self.outputs.append(output)
         settings = {**os.environ, **self.environment, **(environment or {})}
-        self.landings.append(Stoppable(settings, arguments, at, output, chunk_rows, largest_file))
+        if chunk_rows:
+            settings["INGEST_CHUNK_ROWS"] = str(chunk_rows)
+        self.landings.append(Stoppable(settings, arguments, at, output, largest_file))
         return self.landings[-1]
 
     def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":

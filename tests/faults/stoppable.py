@@ -1,13 +1,12 @@
 """``python -m ingestion`` in a process of its own, which stops where a test wants and waits for its word.
 
-The functions of the landing are wrapped from outside; its code knows nothing of tests. The processes are forked from
-one that has imported everything, dlt included: that saves two seconds each.
+It stops where the landing says by name that it has come to a step (``landing.steps``), or after a step of dlt's own
+pipeline. The processes are forked from one that has imported everything, dlt included: that saves two seconds each.
 """
 
 import contextlib
 import dataclasses
 import functools
-import importlib
 import itertools
 import multiprocessing
 import os
@@ -20,11 +19,10 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-import dlt  # noqa: F401
-import dlt.destinations.impl.postgres.postgres  # noqa: F401
+import dlt
 
 import ingestion.__main__
-import ingestion.reading
+from landing import steps
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload([__name__])
@@ -32,38 +30,37 @@ _CONTEXT.set_forkserver_preload([__name__])
 
 @dataclasses.dataclass(frozen=True)
 class Point:
-    """A moment of a landing: before or after a function's nth call, or its nth call with ``text`` in an argument."""
+    """A moment of a landing: the nth time that it reaches a step, or does so about something that has ``text`` in it."""
 
-    function: str
-    """``package.module:Class.method``"""
-    when: str = "before"
+    step: str
+    """One of ``landing.steps.STEPS``, or of dlt's pipeline: ``dlt extract``, ``dlt normalize``, ``dlt load``."""
     nth: int = 1
     text: str = ""
 
     def __str__(self) -> str:
-        call = self.function.partition(":")[2] + (f"({self.text.strip()})" if self.text else "()")
-        return f"{self.when} {call}" + (f" no. {self.nth}" if self.nth > 1 else "")
+        name = self.step + (f" ({self.text.strip()})" if self.text else "")
+        return name + (f" no. {self.nth}" if self.nth > 1 else "")
 
     def arm(self, reached: Callable[[], None]) -> None:
-        module, _, path = self.function.partition(":")
-        owner: Any = importlib.import_module(module)
-        *parents, name = path.split(".")
-        for parent in parents:
-            owner = getattr(owner, parent)
-        original, calls = getattr(owner, name), itertools.count(1)
+        calls = itertools.count(1)
 
-        @functools.wraps(original)
-        def stopping(*arguments: Any, **options: Any) -> Any:
-            counts = not self.text or any(self.text in value for value in arguments if isinstance(value, str))
-            mine = counts and next(calls) == self.nth
-            if mine and self.when == "before":
+        def watch(step: str, about: str) -> None:
+            if step == self.step and self.text in about and next(calls) == self.nth:
                 reached()
-            result = original(*arguments, **options)
-            if mine and self.when == "after":
-                reached()
-            return result
 
-        setattr(owner, name, stopping)
+        assert self.step in steps.STEPS or self.step.startswith("dlt ")
+        steps.watchers.append(watch)
+        if self.step.startswith("dlt "):
+            name = self.step.removeprefix("dlt ")
+            original = getattr(dlt.Pipeline, name)
+
+            @functools.wraps(original)
+            def stopping(*arguments: Any, **options: Any) -> Any:
+                result = original(*arguments, **options)
+                watch(self.step, "")
+                return result
+
+            setattr(dlt.Pipeline, name, stopping)
 
 
 class Stoppable:
@@ -75,20 +72,19 @@ class Stoppable:
         arguments: Sequence[str],
         point: Point | None,
         output: Path,
-        chunk_rows: int | None = None,
         largest_file: int | None = None,
     ):
         self.point = point
         self.output = output
         self._end, other = _CONTEXT.Pipe()
         self._process = _CONTEXT.Process(
-            target=_run, args=(dict(environment), list(arguments), point, output, chunk_rows, largest_file, other)
+            target=_run, args=(dict(environment), list(arguments), point, output, largest_file, other)
         )
         self._process.start()
         other.close()
 
     def wait(self, seconds: float = 60) -> int:
-        """Until it stands at its point; returns which of its processes stands there."""
+        """Until it stands at its point; returns its process."""
         assert self._end.poll(seconds), f"{self.point} was not reached in {seconds} s: {self.said()}"
         try:
             return int(self._end.recv())
@@ -128,7 +124,6 @@ def _run(
     arguments: list[str],
     point: Point | None,
     output: Path,
-    chunk_rows: int | None,
     largest_file: int | None,
     test: Connection,
 ) -> None:
@@ -137,8 +132,6 @@ def _run(
     os.dup2(descriptor, 2)
     os.environ.clear()
     os.environ.update(environment)
-    if chunk_rows:
-        ingestion.reading.CHUNK_ROWS = chunk_rows
     if largest_file:
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
 

@@ -15,10 +15,12 @@ from tests.faults.test_kill_the_loader import (
     COMMIT,
     COMMITTED,
     COPY,
+    COPYING,
     DLT_NORMALIZE,
     IN_A_TABLE,
     LOCK,
     PUBLISH,
+    SENT,
     SNAPSHOT,
     VERIFY,
 )
@@ -110,15 +112,10 @@ def test_the_landings_connection_to_postgres_is_cut(shop: Shop, result: Result, 
 
 @pytest.mark.parametrize(
     "point",
-    [
-        Point("psycopg2.extensions:cursor.copy_expert"),
-        Point("ingestion.pipeline:copy_file"),
-    ],
+    [SENT, COPYING],
     ids=["before", "before its file"],
 )
 def test_dlts_connections_to_postgres_are_cut(shop: Shop, result: Result, point: Point) -> None:
-    if "copy_expert" in point.function:
-        point = Point("dlt.destinations.impl.postgres.sql_client:Psycopg2SqlClient.commit_transaction", "before", 3)
     _cut(shop, result, point, "application_name <> 'landing' and usename = 'fault'")
 
 
@@ -145,7 +142,7 @@ def test_mysqls_connection_is_cut_in_the_middle_of_a_table(shop: Shop, result: R
     shop.land()
     before = shop.source()
     shop.change()
-    landing = shop.start(at=Point("ingestion.reading:BlockReading._take", "after", 2))
+    landing = shop.start(at=Point("rows read", 2, "large"))
     landing.wait()
     ((number,),) = shop.lane.source("select id from information_schema.processlist where user = 'fault'")
     shop.lane.execute(f"kill {which} {number}")

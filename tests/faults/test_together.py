@@ -208,9 +208,7 @@ def test_no_read_is_torn_when_landings_are_killed(shop: Shop, result: Result) ->
     result.healed = "exact"
 
 
-@pytest.mark.parametrize(
-    "point", [SNAPSHOT, IN_A_TABLE, Point("ingestion.landing:Landing._extract_table", "after", 2)], ids=str
-)
+@pytest.mark.parametrize("point", [SNAPSHOT, IN_A_TABLE, Point("file finished", 2)], ids=str)
 def test_what_is_written_after_the_snapshot_comes_next_time(shop: Shop, result: Result, point: Point) -> None:
     shop.land()
     shop.change()
