@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psycopg2
 
-from landing import drift, reading
+from landing import drift
 from landing.columns import TablePlan
 from landing.drift import DriftVerdict
 from landing.files import CopyResult, RowFile
@@ -24,6 +24,7 @@ from landing.mysql.types import holds
 from landing.parts import NewerRows
 from landing.plan import Planner
 from landing.reading.context import ReadContext, TableRead
+from landing.reading.table import read_table
 from landing.records import ChangeCounts, LandingRun, TableState
 from landing.report import LandingReport, TableReport
 from landing.settings import Settings, SettingsError
@@ -249,10 +250,10 @@ class Landing:
     def _read_table(self, table: TablePlan) -> None:
         started = time.monotonic()
         self._source.check_held(table.source.name)
-        read = reading.read(self._context, table)
+        read = read_table(self._context, table)
         if read is None:  # a NUL or surrogate among its texts: once more, with every text checked
             table = self._planner.table(table.source, table.name, check_texts=True)
-            read = reading.read(self._context, table)
+            read = read_table(self._context, table)
             assert read
         self._reads[table], report = read, self._report(table)
         report.rows, report.checksum, report.loaded = read.sent.rows, read.sent.checksum, read.loaded.rows

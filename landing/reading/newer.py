@@ -4,8 +4,8 @@ import datetime
 
 from landing.columns import ColumnPlan, TablePlan
 from landing.parts import NewerRows, WholeTable
-from landing.reading import whole
 from landing.reading.context import ReadContext, TableRead
+from landing.reading.whole import read_part
 from landing.records import TableState
 from landing.warehouse import queries
 
@@ -15,8 +15,8 @@ def read(context: ReadContext, table: TablePlan, column: ColumnPlan) -> TableRea
     state = context.compared_state(table)
     condition = _newer_rows(context, table, column, state) if state else None
     if condition is None:
-        return whole.read_part(context, table, WholeTable(), state)
-    return whole.read_part(context, table, NewerRows(), None, condition)
+        return read_part(context, table, WholeTable(), state)
+    return read_part(context, table, NewerRows(), None, condition)
 
 
 def _newer_rows(context: ReadContext, table: TablePlan, column: ColumnPlan, state: TableState) -> str | None:

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import psycopg2
@@ -19,6 +20,13 @@ from landing.warehouse import queries
 from landing.warehouse.protocol import NotPublished
 from landing.warehouse.queries import published
 from landing.warehouse.session import AnotherLanding, Session, WarehouseUnavailable, is_of_the_server, literal, where
+
+_QUERIES = {
+    name: query
+    for name, _, query in (
+        part.partition("\n") for part in Path(__file__).with_suffix(".sql").read_text("utf-8").split("-- query: ")[1:]
+    )
+}
 
 
 class Postgres:
@@ -143,23 +151,7 @@ class Postgres:
 
     def _grants(self, table: TablePlan) -> list[tuple[Any, ...]]:
         """Who may do what: with the raw table that is there, and by default in the raw schema."""
-        return self._rows(
-            """
-            select distinct
-                case when a.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(a.grantee)) end,
-                a.privilege_type
-            from (
-                select relacl as acl, relowner as owner from pg_class where oid = to_regclass(%s)
-                union all
-                select defaclacl, defaclrole from pg_default_acl
-                where defaclnamespace = %s::regnamespace and defaclobjtype = 'r'
-                    and pg_get_userbyid(defaclrole) = current_user
-            ) given
-            cross join lateral aclexplode(given.acl) a
-            where a.grantee <> given.owner
-            """,
-            (self._raw(table), self._schema),
-        )
+        return self._rows(_QUERIES["grants"], (self._raw(table), self._schema))
 
     def _record_what_a_rebuild_takes(self, table: TablePlan, run: LandingRun) -> None:
         """Rows of the raw table whose key, as it was, no new row has; none in clear that lands hashed now."""
@@ -187,24 +179,7 @@ class Postgres:
 
     def _refuse_what_interferes(self, table: TablePlan) -> None:
         """Raises ``NotPublished`` where something made by hand would change, hide or keep what is written."""
-        found = self._rows(
-            """
-            with raw as (select %s::regclass as oid)
-            select 'trigger ' || quote_ident(tgname) from pg_trigger join raw on tgrelid = raw.oid
-            where not tgisinternal and tgenabled <> 'D' and tgtype & 2 <> 0
-            union all
-            select 'rule ' || quote_ident(rulename) from pg_rewrite join raw on ev_class = raw.oid
-            union all
-            select 'child table ' || inhrelid::regclass from pg_inherits join raw on inhparent = raw.oid
-            union all
-            select 'deferrable constraint ' || quote_ident(conname) from pg_constraint join raw on conrelid = raw.oid
-            where condeferrable
-            union all
-            select 'row level security, which counts for its owner as well' from raw where row_security_active(raw.oid)
-            order by 1
-            """,
-            (self._raw(table),),
-        )
+        found = self._rows(_QUERIES["what_interferes"], (self._raw(table),))
         if found:
             raise NotPublished(f"drop what was made on its raw table by hand: {', '.join(what for (what,) in found)}")
 
@@ -263,32 +238,7 @@ class Postgres:
 
     def _dependent_views(self, table: TablePlan) -> list[tuple[Any, ...]]:
         """Views on the raw table, each after those it reads: name, definition, owner, grants, options, whether ours."""
-        return self._rows(
-            """
-            with recursive dependents(oid, depth) as (
-                select to_regclass(%s)::oid, 0
-                union all
-                select w.ev_class, dependents.depth + 1
-                from dependents
-                join pg_depend d on d.refobjid = dependents.oid and d.classid = 'pg_rewrite'::regclass
-                join pg_rewrite w on w.oid = d.objid and w.ev_class <> dependents.oid
-            )
-            select
-                c.oid::regclass::text,
-                pg_get_viewdef(c.oid),
-                quote_ident(pg_get_userbyid(c.relowner)),
-                (select array_agg(array[
-                    case when a.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(a.grantee)) end,
-                    a.privilege_type])
-                 from aclexplode(c.relacl) a where a.grantee <> c.relowner),
-                array_to_string(c.reloptions, ', '),
-                pg_has_role(c.relowner, 'usage')
-            from (select oid, max(depth) as depth from dependents where depth > 0 group by oid) found
-            join pg_class c on c.oid = found.oid and c.relkind = 'v'
-            order by found.depth
-            """,
-            (f"{self._schema}.{quote(table.name)}",),
-        )
+        return self._rows(_QUERIES["dependent_views"], (self._raw(table),))
 
     def _apply_changes(self, table: TablePlan, run: LandingRun, part: Part, rows: int) -> ChangeCounts:
         raw, arrivals = self._raw(table), self._arrivals(table)
