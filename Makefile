@@ -43,7 +43,7 @@ down: setup ## stop them
 trade: setup ## play days of trade on the sandbox's source; DAYS=3 SEED=7
 	@$(SANDBOX) trade --days $(DAYS) --seed $(SEED)
 psql: setup ## a shell on the warehouse; ROLE=analyst sees what that role sees
-	@ROLE=$(ROLE) $(WITH_SERVERS) $(BIN)/python -m sandbox.psql
+	@$(SANDBOX) psql $(if $(ROLE),--role $(ROLE))
 roles: setup ## make the warehouse's roles: who may land, build, read what
 	@$(SANDBOX) roles
 run: setup ## land, then dbt build: what a scheduler calls; TARGET=redshift
