@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.conftest import PROJECT
 
@@ -76,6 +77,24 @@ def project(tmp_path: Path) -> Path:
 
 def test_the_programs_are_found() -> None:
     assert {"catalog", "checks", "privacy", "review", "sandbox", "sandbox.prerequisites"} <= set(programs())
+
+
+def test_make_help_lists_every_command_in_short_lines() -> None:
+    listed = subprocess.run(["make", "help"], cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+    targets = re.findall(r"^([a-z-]+):.* ## ", (PROJECT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert re.findall(r"^  make (\S+) +\S", listed, re.MULTILINE) == targets and "demo" in targets
+    assert re.findall(r"^\w.*", listed, re.MULTILINE) == ["Use", "Change", "Prove"]
+    assert max(map(len, listed.splitlines())) <= 100
+
+
+def test_a_long_subject_is_refused_before_the_commit() -> None:
+    """As `pre-commit` does it: a pattern that is found in the message is a failure."""
+    hooks = yaml.safe_load((PROJECT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"][0]["hooks"]
+    (hook,) = (hook for hook in hooks if hook["id"] == "subject")
+    assert (hook["language"], hook["args"], hook["stages"]) == ("pygrep", ["--multiline"], ["commit-msg"])
+    refused = re.compile(hook["entry"], re.MULTILINE | re.DOTALL)
+    assert not refused.search(f"{'s' * 72}\n\n{'b' * 100}\n")
+    assert refused.search(f"{'s' * 73}\n")
 
 
 @pytest.mark.parametrize("program", programs())
