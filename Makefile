@@ -68,8 +68,8 @@ lint: setup lint-infra ## SQL in both dialects, Python style and types, secrets
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook --no-verify --baseline .secrets.baseline
 	@$(BIN)/mypy
-	@$(BIN)/sqlfluff lint --dialect postgres --processes 2 models tests/singular
-	@$(BIN)/sqlfluff lint --dialect redshift --processes 2 --rules capitalisation.keywords models tests/singular
+	@$(BIN)/sqlfluff lint --dialect postgres --processes 2 models tests/singular privacy
+	@$(BIN)/sqlfluff lint --dialect redshift --processes 2 --rules capitalisation.keywords models tests/singular privacy
 	@$(BIN)/python -m checks portability
 	@$(BIN)/dbt --quiet parse --no-partial-parse --warn-error --target redshift --target-path target/parse
 .venv-%/installed: requirements-%.txt .venv/installed

@@ -1,7 +1,7 @@
-"""The pages of the docs site: what each template in ``templates/`` is given.
+"""The pages of the docs site: a context for each template in ``templates/``.
 
-Each page is one file without anything from outside. Whatever comes from dbt or the warehouse is escaped by the
-templates; only the filters here that give ``Markup`` make HTML of a text, and they escape it first.
+Each page is one file and needs no other. The templates escape all texts of dbt and the warehouse. Only the filters here
+make HTML of a text (``Markup``), and they escape it first.
 """
 
 import re

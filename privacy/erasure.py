@@ -1,4 +1,4 @@
-"""The steps of an erasure: plan, tables, files; and what is said of them."""
+"""The steps of an erasure: plan, tables, files; and its report."""
 
 import json
 import os
