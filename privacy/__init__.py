@@ -12,7 +12,7 @@ lineage finds the columns made of them.
 
 
 class ErasureError(Exception):
-    """Why a person cannot be erased, and what to do about it. Unless it says otherwise, nothing was changed."""
+    """A person cannot be erased: the reason, and the remedy. Unless it says otherwise, nothing was changed."""
 
 
 class Unfinished(ErasureError):
