@@ -1,4 +1,4 @@
-"""What a size costs on Redshift Serverless: ``python -m infra.capacity [--compression 3 ...]``.
+"""What a size costs on Redshift Serverless, by the assumptions that are its options.
 
 A model of a few multiplications, not a measurement. Every number it starts from is a field of ``Assumptions`` with its
 unit and where it comes from; each may be set from the command line. ``infra/CAPACITY.md`` has the table it prints.
