@@ -23,7 +23,7 @@ def test_every_type_has_a_policy(name: str) -> None:
 
 def test_the_readme_lists_exactly_the_types() -> None:
     """A row of the table opens with the types it is about, in backticks."""
-    page = (PROJECT / "ingestion" / "README.md").read_text(encoding="utf-8")
+    page = (PROJECT / "landing" / "README.md").read_text(encoding="utf-8")
     table = page.partition("| MySQL type |")[2].partition("\n\n")[0]
     listed = [name for line in table.splitlines()[2:] for name in re.findall("`([a-z0-9]+)`", line.split("|")[1])]
     assert sorted(listed) == TYPES
