@@ -1,6 +1,6 @@
-"""``psql`` on the warehouse that the environment names: the project's own, which knows no TLS, or this machine's.
+"""``psql`` on the environment's warehouse: for a local host the project's own, as it has no TLS, else this machine's.
 
-``ROLE=analyst`` logs in to the sandbox's own as that role, else it is the warehouse's owner.
+``ROLE=analyst`` logs in to the sandbox's own as that role. Without it, the owner logs in.
 """
 
 import os
