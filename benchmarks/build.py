@@ -2,7 +2,7 @@
 
 Every round starts with an empty warehouse and a first landing:
 
-dbt, full             All nodes with their data tests, as in make run, by dbt build --full-refresh.
+dbt, full             All nodes, as in make run, by dbt build --full-refresh.
 dbt, 1 % changed      After 1 % of the orders changed with their lines.
 dbt, nothing changed  After a landing without changes.
 Queries               The marts by product line, country and month.
