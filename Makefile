@@ -52,7 +52,7 @@ run: setup ## land, then dbt build: what a scheduler calls; TARGET=redshift
 freshness: setup ## fails when the last landing is older than the sources' contracts allow: for a scheduler
 	@$(WITH_SERVERS) $(BIN)/dbt source freshness
 erase: setup ## erase one person's personal data: CUSTOMER=124; ARGS=--dry-run to see what would go
-	@$(WITH_SERVERS) $(BIN)/python -m erasure customer $(CUSTOMER) $(ARGS)
+	@$(WITH_SERVERS) $(BIN)/python -m privacy erase customer $(CUSTOMER) $(ARGS)
 docs: setup ## the docs: a folder of pages that opens from disk
 	@$(SANDBOX) docs
 
@@ -62,20 +62,20 @@ lint: setup lint-infra ## SQL in both dialects and what Redshift would refuse, P
 	@$(BIN)/mypy
 	@$(BIN)/sqlfluff lint --dialect postgres --processes 2 models tests/singular
 	@$(BIN)/sqlfluff lint --dialect redshift --processes 2 --rules capitalisation.keywords models tests/singular
-	@$(BIN)/python -m portability
+	@$(BIN)/python -m checks portability
 	@$(BIN)/dbt --quiet parse --no-partial-parse --warn-error --target redshift --target-path target/parse
-.venv-infra/installed: requirements-infra.txt .venv/installed
-	@$(PYTHON) -m venv .venv-infra
-	@$(BIN)/uv pip sync --quiet --python .venv-infra/bin/python --require-hashes requirements-infra.txt \
-		|| .venv-infra/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-infra.txt
+.venv-%/installed: requirements-%.txt .venv/installed
+	@$(PYTHON) -m venv .venv-$*
+	@$(BIN)/uv pip sync --quiet --python .venv-$*/bin/python --require-hashes $< \
+		|| .venv-$*/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 lint-infra: setup .venv-infra/installed ## the CloudFormation template: cfn-lint, and what it cannot know
 	@.venv-infra/bin/cfn-lint infra/template.yml
-	@$(BIN)/python -m infra.check
+	@$(BIN)/python -m checks template
 capacity: setup ## time, storage and cost on Redshift by order lines; ARGS="--compression 3 ..."
 	@$(BIN)/python -m infra.capacity $(ARGS)
 lint-changed: setup ## the same, without dbt, for what differs from BASE=main
-	@$(BIN)/python -m review.lint --base $(BASE)
+	@$(BIN)/python -m checks changed --base $(BASE)
 review: setup ## what the working tree does to the data, compared with BASE=main: reports/review.md, .html
 	@$(WITH_SERVERS) $(BIN)/python -m review --base $(BASE)
 test: setup ## the tests a person runs; WORKERS=0 runs them one after the other, as do all of these that have workers
@@ -99,12 +99,15 @@ bench: setup ## the landing against a raw copy; SCALE=10 for a try, ARGS="--peer
 bench-build: setup ## dbt build against the same SQL in psql
 	@$(BIN)/python -m benchmarks.build $(if $(filter file,$(origin SCALE)),,--scale $(SCALE)) $(ARGS)
 
-sbom: setup ## the bill of materials: every pinned package, CycloneDX
-	@$(BIN)/python -m review.sbom
+sbom: setup .venv-sbom/installed ## bills of materials, CycloneDX: pins with hashes, what is installed with licences
+	@mkdir -p reports
+	@PYTHONWARNINGS=ignore .venv-sbom/bin/cyclonedx-py requirements --no-validate --pyproject pyproject.toml -o reports/sbom.json
+	@PYTHONWARNINGS=ignore .venv-sbom/bin/cyclonedx-py environment --no-validate --pyproject pyproject.toml -o reports/sbom-licences.json $(BIN)/python
+	@echo "reports/sbom.json, reports/sbom-licences.json"
 
 clean: ## remove everything the project made
 	@test ! -d .sandbox || test ! -x $(BIN)/python || $(SANDBOX) clean
-	@rm -rf .venv .venv-infra .sandbox target logs docs/site reports .pytest_cache .mypy_cache .ruff_cache
+	@rm -rf .venv .venv-* .sandbox target logs docs/site reports .pytest_cache .mypy_cache .ruff_cache
 	@test ! -d docs || find docs -maxdepth 0 -empty -delete
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -16,4 +16,3 @@ for _name in [name for name in os.environ if name.startswith(("MYSQL_", "PG", "I
 os.environ["SANDBOX_FOLDER"] = str(FOLDER)
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ["PYTHONPYCACHEPREFIX"] = str(FOLDER / "pycache")
-FOLDER.mkdir(parents=True, exist_ok=True)

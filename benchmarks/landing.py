@@ -238,37 +238,17 @@ def compare_with_pipe() -> None:
 
 
 def peer_environment() -> Path:
-    """The Python of an environment with the other tools, made if it is missing or its pins have changed."""
-    folder, pins = FOLDER / "peers", PROJECT / "requirements-bench.txt"
-    made = folder / "installed.txt"
-    if not made.exists() or made.read_text() != pins.read_text():
-        print("installing the other tools ...", flush=True)
-        pip: list[str | Path] = [
-            folder / "bin" / "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--require-hashes",
-            "-r",
-        ]
-        uv: list[str | Path] = [
-            folder / "bin" / "uv",
-            "pip",
-            "install",
-            "--quiet",
-            "--python",
-            folder / "bin" / "python",
-        ]
-        commands: list[Command] = [
-            [sys.executable, "-m", "venv", "--clear", folder],
-            [*pip, "requirements-uv.txt"],
-            [*uv, "--require-hashes", "-r", pins],
-            [folder / "bin" / "python", "-m", "compileall", "-q", "-j2", folder / "lib"],
-        ]
-        for command in commands:
-            subprocess.run(command, cwd=PROJECT, check=True, stdout=subprocess.DEVNULL)
-        made.write_text(pins.read_text())
-    return folder / "bin" / "python"
+    """The Python of an environment with the other tools, which are the group ``bench`` of pyproject.toml."""
+    folder, uv = FOLDER / "peers", Path(sys.executable).with_name("uv")
+    python = folder / "bin" / "python"
+    commands: list[Command] = [
+        [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", python, "--group", "bench"]
+    ]
+    if not python.exists():
+        commands.insert(0, [uv, "venv", "--quiet", "--python", sys.executable, folder])
+    for command in commands:
+        subprocess.run(command, cwd=PROJECT, check=True)
+    return python
 
 
 def peer(command: Command, environment: Environment) -> Cost:

@@ -352,6 +352,7 @@ def main(run: Callable[[], None]) -> int:
     if not Path("/proc/stat").exists():
         print("error: the benchmarks read /proc, which only Linux has", file=sys.stderr)
         return 1
+    FOLDER.mkdir(parents=True, exist_ok=True)
     try:
         run()
     except (BenchmarkFailed, home.SandboxError) as error:

@@ -1,12 +1,12 @@
 """Other tools on the same task, each at its fastest: ``python benchmarks/peers.py connectorx-parquet``.
 
-Runs in an environment of its own (``requirements-bench.txt``), from the variables ``MYSQL_*`` and ``PG*``. Every
-configuration of dlt replaces all tables of schema ``peer``: rows travel as Arrow tables, four files are loaded at a
-time, and nothing is verified.
+Runs in an environment of its own (the group ``bench`` of pyproject.toml), from the variables ``MYSQL_*`` and ``PG*``.
+Every configuration of dlt replaces all tables of schema ``peer``: rows travel as Arrow tables, four files are loaded at
+a time, and nothing is verified.
 """
 
+import argparse
 import os
-import sys
 import tempfile
 from typing import Any
 
@@ -62,5 +62,8 @@ def load(configuration: str, folder: str) -> None:
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Load all tables into the schema peer by stock dlt.")
+    parser.add_argument("configuration", choices=CONFIGURATIONS)
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as work:
-        load(sys.argv[1], work)
+        load(options.configuration, work)

@@ -88,8 +88,11 @@ def column_lineage(manifest: Mapping[str, Any], catalog: Mapping[str, Any] | Non
         if node["resource_type"] in ("model", "snapshot", "seed")
     }
     queries = [node for node in nodes.values() if node["resource_type"] != "seed"]
-    if queries and not any(node.get("compiled_code") for node in queries):
-        raise LineageError(f"the manifest has no compiled code: {_COMPILE}")
+    missing = [str(node["name"]) for node in queries if not node.get("compiled_code")]
+    if missing:  # in one line, also after a build of some models
+        one = "the manifest has" if len(missing) == len(queries) else f"{missing[0]}: it has"
+        others = f", nor have {len(missing) - 1} others" if 1 < len(missing) < len(queries) else ""
+        raise LineageError(f"{one} no compiled code{others}: {_COMPILE}")
     known: dict[str, _Relation] = {
         unique_id: _source(unique_id, source, catalog) for unique_id, source in manifest["sources"].items()
     }
@@ -196,8 +199,6 @@ class _Tables:
 def _columns_of(node: Mapping[str, Any], tables: _Tables, dialect: str) -> dict[str, set[Column]]:
     if node["resource_type"] == "seed":
         return {name: set() for name in node["columns"]}
-    if not node.get("compiled_code"):
-        raise LineageError(f"it has no compiled code: {_COMPILE}")
     query = sqlglot.parse_one(node["compiled_code"], dialect=dialect)
     relation = _Query(tables).read(query, _Scope({}))
     if node["resource_type"] == "snapshot":

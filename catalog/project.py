@@ -21,7 +21,7 @@ _REF = re.compile(r"ref\('(\w+)'\)")
 
 
 @dataclasses.dataclass
-class Column:
+class DocumentedColumn:
     name: str
     type: str
     description: str
@@ -30,7 +30,7 @@ class Column:
 
 
 @dataclasses.dataclass
-class Table:
+class DocumentedTable:
     """A model, snapshot, seed or raw table."""
 
     unique_id: str
@@ -42,7 +42,7 @@ class Table:
     access: str
     deprecated: str
     """The day a version of a model ends; empty for all others."""
-    columns: dict[str, Column]
+    columns: dict[str, DocumentedColumn]
     consumers: list[str] = dataclasses.field(default_factory=list)
     """Labels of the exposures that read it directly."""
 
@@ -58,9 +58,9 @@ class ForeignKey:
 
 
 @dataclasses.dataclass
-class Project:
+class DbtProject:
     manifest: dict[str, Any]
-    tables: dict[str, Table]
+    tables: dict[str, DocumentedTable]
     lineage: Lineage
     foreign_keys: list[ForeignKey]
     build: dict[str, Any] | None
@@ -74,7 +74,7 @@ class Project:
         own = [block for block in blocks if block["package_name"] == self.manifest["metadata"]["project_name"]]
         return str((own or blocks or [{"block_contents": ""}])[0]["block_contents"])
 
-    def named(self, layer: str) -> list[Table]:
+    def named(self, layer: str) -> list[DocumentedTable]:
         return sorted((table for table in self.tables.values() if table.layer == layer), key=lambda table: table.name)
 
 
@@ -85,7 +85,7 @@ def keep_build_results(target: Path) -> None:
         shutil.copyfile(target / "run_results.json", target / _LAST_BUILD)
 
 
-def load(target: Path) -> Project:
+def load(target: Path) -> DbtProject:
     """Read dbt's ``target`` folder.
 
     Raises:
@@ -106,7 +106,7 @@ def load(target: Path) -> Project:
         for parent in exposure["depends_on"]["nodes"]:
             tables[parent].consumers.append(exposure["label"] or exposure["name"])
     _describe_raw_columns(tables, lineage)
-    return Project(
+    return DbtProject(
         manifest=manifest,
         tables=tables,
         lineage=lineage,
@@ -135,14 +135,14 @@ def foreign_keys(manifest: Mapping[str, Any]) -> list[ForeignKey]:
     return found
 
 
-def _table(node: Mapping[str, Any], manifest: Mapping[str, Any], catalog: Mapping[str, Any]) -> Table:
+def _table(node: Mapping[str, Any], manifest: Mapping[str, Any], catalog: Mapping[str, Any]) -> DocumentedTable:
     is_source = node["resource_type"] == "source"
     in_warehouse = catalog["sources" if is_source else "nodes"].get(node["unique_id"], {}).get("columns", {})
     group = manifest["groups"].get(f"group.{node['package_name']}.{node.get('group')}")
     types = {name: str(column["type"]) for name, column in in_warehouse.items()}
     described = node["columns"]
     columns = {
-        name: Column(
+        name: DocumentedColumn(
             name=name,
             type=_short(types.get(name) or described[name].get("data_type") or ""),
             description=described.get(name, {}).get("description", "").strip(),
@@ -151,7 +151,7 @@ def _table(node: Mapping[str, Any], manifest: Mapping[str, Any], catalog: Mappin
         for name in (*described, *(name for name in types if name not in described))
     }
     layer = {"source": "raw", "snapshot": "snapshot", "seed": "seed"}.get(node["resource_type"]) or node["fqn"][1]
-    return Table(
+    return DocumentedTable(
         unique_id=node["unique_id"],
         name=f"{node['schema']}.{node['identifier']}" if is_source else _name(node),
         layer="mart" if layer == "marts" else layer,
@@ -177,7 +177,7 @@ def _short(type_: str) -> str:
     )
 
 
-def _describe_raw_columns(tables: Mapping[str, Table], lineage: Lineage) -> None:
+def _describe_raw_columns(tables: Mapping[str, DocumentedTable], lineage: Lineage) -> None:
     """A raw column says which staging column it becomes."""
     for (child, child_name), parents in sorted(lineage.items()):
         for parent, name in parents:

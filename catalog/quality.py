@@ -5,7 +5,7 @@ import datetime
 
 from psycopg2 import sql
 
-from catalog.warehouse import connect
+from catalog.connection import connect
 
 DIMENSIONS = {
     "accuracy": "the numbers are the source's, and agree with each other",
@@ -17,7 +17,7 @@ DIMENSIONS = {
 
 
 @dataclasses.dataclass
-class Score:
+class DimensionScore:
     """The tests of one dimension in one build."""
 
     passed: int
@@ -27,15 +27,24 @@ class Score:
     failing: list[str]
     """The tests that did not pass."""
 
+    @property
+    def run(self) -> int:
+        """Tests that ran."""
+        return self.passed + self.warned + self.failed
+
+    @property
+    def state(self) -> str:
+        return "fail" if self.failed else "warn" if self.warned else "pass"
+
 
 @dataclasses.dataclass
-class Build:
+class BuildScores:
     invocation_id: str
     started_at: datetime.datetime
-    scores: dict[str, Score]
+    scores: dict[str, DimensionScore]
 
 
-def builds(schema: str, limit: int = 20) -> list[Build]:
+def builds(schema: str, limit: int = 20) -> list[BuildScores]:
     """The last builds that tested something, the latest first; none where nothing was recorded."""
     table = sql.Identifier(schema, "test_results")
     connection = connect()
@@ -59,10 +68,10 @@ def builds(schema: str, limit: int = 20) -> list[Build]:
                 order by started_at desc, invocation_id, dimension
             """
             cursor.execute(sql.SQL(statement).format(table=table), (limit,))
-            found: dict[str, Build] = {}
+            found: dict[str, BuildScores] = {}
             for invocation_id, started_at, dimension, passed, warned, failed, rows, failing in cursor.fetchall():
-                build = found.setdefault(invocation_id, Build(invocation_id, started_at, {}))
-                build.scores[dimension] = Score(passed, warned, failed, int(rows), failing)
+                build = found.setdefault(invocation_id, BuildScores(invocation_id, started_at, {}))
+                build.scores[dimension] = DimensionScore(passed, warned, failed, int(rows), failing)
             return list(found.values())
     finally:
         connection.close()

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from catalog import landing, pages, project, quality
+from catalog import pages, project, quality
+from catalog.last_landing import last_landing
 
 SITE = Path("docs/site")
 
@@ -16,11 +17,11 @@ def write(target: Path, folder: Path = SITE) -> Path:
     """
     content = project.load(target)
     schemas = {source["schema"] for source in content.manifest["sources"].values()}
-    last_landing = next((found for schema in sorted(schemas) if (found := landing.last_landing(schema))), None)
+    landing = next((found for schema in sorted(schemas) if (found := last_landing(schema))), None)
     marts = next(node["schema"] for node in content.manifest["nodes"].values() if node["schema"].endswith("marts"))
     builds = quality.builds(f"{marts.removesuffix('marts')}quality")
     dbt_page = (target / "static_index.html").read_bytes()
     folder.mkdir(parents=True, exist_ok=True)
-    pages.write(content, last_landing, builds, folder)
+    pages.write(content, landing, builds, folder)
     (folder / "dbt.html").write_bytes(dbt_page)
     return folder / "index.html"

@@ -1,7 +1,7 @@
 """People who were erased, and whose personal data the source still has: their rows land without it.
 
 The list holds no key of a person, only its HMAC-SHA256 under ``ERASURE_KEY``: who reads it cannot tell who is on it,
-and the landing finds them among the keys of the source. ``python -m erasure`` writes it, the landing only reads.
+and the landing finds them among the keys of the source. ``python -m privacy erase`` writes it, the landing only reads.
 """
 
 import dataclasses

@@ -7,6 +7,11 @@ Built   in schemas ``review_base_*`` and ``review_head_*``: of the base what the
 Report  ``reports/review.md`` for the pull request, ``reports/review.html`` to browse.
 """
 
+from sandbox import home
+
+FOLDER = home.SANDBOX / "review"
+"""Of the base's checkout and both sides' artifacts."""
+
 
 class ReviewError(Exception):
     """What keeps the review from running, and what to do about it."""

@@ -1,8 +1,4 @@
-"""Review the working tree against a base: ``python -m review --base main``, or ``make review BASE=main``.
-
-Exit codes: 0 done, whether data changed or not; 1 a contract is broken, a model no longer builds or a test newly fails;
-2 the review could not be made.
-"""
+"""Review the working tree against a base: ``python -m review --help``."""
 
 import argparse
 import contextlib
@@ -17,13 +13,18 @@ from pathlib import Path
 
 import psycopg2
 
-from review import ReviewError, build, changes, document, git, lint, report, warehouse
+from checks import CheckError, changed, git
+from review import FOLDER, ReviewError, build, changes, checkout, document, report, schemas
 from review.compare import Comparison
-from review.dbt import Side
+from review.dbt import DbtSide
 from sandbox import home
 
-FOLDER = home.SANDBOX / "review"
 REPORTS = home.PROJECT / "reports"
+DESCRIPTION = """\
+Build the working tree and a base side by side on the same landing and compare the data, which is `make review`. The
+report is written as review.md, for the pull request, and review.html, to browse."""
+EXIT = """exit code: 0 done, whether data changed or not; 1 a contract is broken, a model no longer builds or a test
+newly fails; 2 wrong usage, or the review could not be made."""
 
 
 def review(base: str) -> report.Review:
@@ -31,28 +32,29 @@ def review(base: str) -> report.Review:
 
     Raises:
         ReviewError: the review could not be made. Names the side and the reason.
+        CheckError: git or a linter refused.
     """
     clock = _Clock()
     commit = git.base_commit(base)
-    connection = warehouse.connect()
-    if not warehouse.last_landing(connection):
+    connection = schemas.connect()
+    if not schemas.last_landing(connection):
         connection.close()  # filling the source empties the embedded warehouse
         _land()
-        connection = warehouse.connect()
-    landing = warehouse.last_landing(connection)
+        connection = schemas.connect()
+    landing = schemas.last_landing(connection)
     if not landing:
         raise ReviewError("Nothing has landed; run `make run` and look at its messages.")
-    found = report.Review(base, git.describe(commit), landing[1])
+    found = report.Review(base, checkout.describe(commit), landing[1])
     own = os.environ.get("DBT_SCHEMA_PREFIX", "").strip()
     prefixes = [f"{own}_{name}" if own else name for name in ("review_base", "review_head")]
     kept_file = FOLDER / "base.json"
-    kept = build.Kept.load(kept_file, build.fingerprint(commit, landing[0]))
+    kept = build.KeptBase.load(kept_file, build.fingerprint(commit, landing[0]))
     with contextlib.ExitStack() as stack:
-        checkout = stack.enter_context(git.worktree(commit, FOLDER / "checkout"))
-        sides = [Side(checkout, FOLDER / "base", prefixes[0]), Side(home.PROJECT, FOLDER / "head", prefixes[1])]
+        files = stack.enter_context(checkout.worktree(commit, FOLDER / "checkout"))
+        sides = [DbtSide(files, FOLDER / "base", prefixes[0]), DbtSide(home.PROJECT, FOLDER / "head", prefixes[1])]
         for side in sides:
             stack.callback(side.close)
-        linting = stack.enter_context(ThreadPoolExecutor()).submit(lint.findings, git.changed_files(commit), False)
+        linting = stack.enter_context(ThreadPoolExecutor()).submit(changed.findings, git.changed_files(commit), False)
 
         with clock.timed("parse"):
             if not kept.is_parsed:
@@ -127,14 +129,19 @@ def _alone() -> Iterator[None]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m review", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m review",
+        description=DESCRIPTION,
+        epilog=EXIT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--base", default="main", help="any git ref (default: %(default)s)")
     parser.add_argument("--reports", type=Path, default=REPORTS, help="folder of the reports (default: reports/)")
     options = parser.parse_args(arguments)
     try:
         with _alone():
             found = review(options.base)
-    except ReviewError as error:
+    except (ReviewError, CheckError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except psycopg2.Error as error:
@@ -145,7 +152,7 @@ def main(arguments: list[str] | None = None) -> int:
     paths = [options.reports / name for name in ("review.md", "review.html")]
     paths[0].write_text(document.markdown(blocks), encoding="utf-8")
     paths[1].write_text(document.page("SQL review", blocks), encoding="utf-8")
-    lint.announce(found.lint)
+    changed.announce(found.lint)
     for line in report.verdict(found):
         print(line)
     print("Seconds: " + ", ".join(f"{name} {seconds:.1f}" for name, seconds in found.seconds.items()))

@@ -8,29 +8,29 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from review import ReviewError, changes, warehouse
-from review.changes import Changes
-from review.dbt import Manifest, Result, Side
+from review import ReviewError, changes, schemas
+from review.changes import ProjectChanges
+from review.dbt import DbtSide, Manifest, NodeResult
 
 NOT_RUN = "not run"
 _RELATIONS_ONLY = ("--exclude-resource-type", "test", "unit_test")
 
 
 @dataclasses.dataclass
-class Kept:
+class KeptBase:
     """What the base's schemas hold: it stays for the next review of the same commit on the same landing."""
 
     fingerprint: str
-    results: dict[str, Result]
+    results: dict[str, NodeResult]
     is_parsed: bool = False
     """Whether the manifest beside it is that of this base."""
 
     @classmethod
-    def load(cls, path: Path, fingerprint: str) -> "Kept":
+    def load(cls, path: Path, fingerprint: str) -> "KeptBase":
         if path.exists():
             read = json.loads(path.read_text(encoding="utf-8"))
             if read["fingerprint"] == fingerprint:
-                return cls(fingerprint, {uid: Result(**result) for uid, result in read["results"].items()}, True)
+                return cls(fingerprint, {uid: NodeResult(**result) for uid, result in read["results"].items()}, True)
         return cls(fingerprint, {})
 
     def save(self, path: Path) -> None:
@@ -47,12 +47,12 @@ def fingerprint(commit: str, landing: str) -> str:
     return hashlib.sha256("\n".join([commit, landing, *settings, *code]).encode()).hexdigest()[:16]
 
 
-def schemas(manifest: Manifest) -> set[str]:
+def schemas_of(manifest: Manifest) -> set[str]:
     return {node["schema"] for node in changes.relations(manifest).values()}
 
 
 @dataclasses.dataclass
-class Plan:
+class BuildPlan:
     """What each side builds and tests."""
 
     base: set[str]
@@ -61,7 +61,7 @@ class Plan:
     head_tests: set[str]
 
 
-def plan(base: Manifest, head: Manifest, found: Changes) -> Plan:
+def plan(base: Manifest, head: Manifest, found: ProjectChanges) -> BuildPlan:
     affected, own = set(found.affected), {*found.added, *found.changed}
     before = affected & base["nodes"].keys()
     base_tests = changes.tests_of(base, head, before, own)
@@ -71,15 +71,15 @@ def plan(base: Manifest, head: Manifest, found: Changes) -> Plan:
     built = affected | of_unit_tests
     read = {parent for uid in built | head_tests for parent in _parents(head, uid)}
     read |= {parent for uid in base_tests for parent in _parents(base, uid)}
-    return Plan(changes.upstream(base, (before | read) & base["nodes"].keys()), base_tests, built, head_tests)
+    return BuildPlan(changes.upstream(base, (before | read) & base["nodes"].keys()), base_tests, built, head_tests)
 
 
-def build_base(side: Side, manifest: Manifest, wanted: Plan, kept: Kept, connection: Any) -> None:
+def build_base(side: DbtSide, manifest: Manifest, wanted: BuildPlan, kept: KeptBase, connection: Any) -> None:
     """Build what is wanted and not kept from an earlier review."""
-    prepared = warehouse.is_prepared(connection, schemas(manifest), kept.fingerprint)
+    prepared = schemas.is_prepared(connection, schemas_of(manifest), kept.fingerprint)
     if not prepared:
         kept.results.clear()
-        warehouse.prepare(connection, side.prefix, schemas(manifest), kept.fingerprint)
+        schemas.prepare(connection, side.prefix, schemas_of(manifest), kept.fingerprint)
     missing = _made(manifest, wanted.base) - kept.results.keys()
     if missing:
         kept.results |= side.run("build", *_RELATIONS_ONLY, "--select", *_selectors(manifest, missing))
@@ -88,10 +88,12 @@ def build_base(side: Side, manifest: Manifest, wanted: Plan, kept: Kept, connect
         kept.results |= side.run("test", "--select", *_selectors(manifest, tests))
 
 
-def build_head(side: Side, manifest: Manifest, wanted: Plan, base: Side, connection: Any) -> dict[str, Result]:
+def build_head(
+    side: DbtSide, manifest: Manifest, wanted: BuildPlan, base: DbtSide, connection: Any
+) -> dict[str, NodeResult]:
     """Build and test the head; what it does not build is read from the base."""
-    warehouse.prepare(connection, side.prefix, schemas(manifest), "head")
-    results: dict[str, Result] = {}
+    schemas.prepare(connection, side.prefix, schemas_of(manifest), "head")
+    results: dict[str, NodeResult] = {}
     made = _made(manifest, wanted.head)
     if made:
         defer = ("--defer", "--favor-state", "--state", str(base.target))
@@ -102,7 +104,7 @@ def build_head(side: Side, manifest: Manifest, wanted: Plan, base: Side, connect
     if wanted.head_tests - blocked:
         defer = ("--defer", "--no-favor-state", "--state", str(base.target))
         results |= side.run("test", *defer, "--select", *_selectors(manifest, wanted.head_tests - blocked))
-    return results | {test: Result(NOT_RUN, 0, "a model it reads was not built", "") for test in blocked}
+    return results | {test: NodeResult(NOT_RUN, 0, "a model it reads was not built", "") for test in blocked}
 
 
 def _made(manifest: Manifest, uids: Iterable[str]) -> set[str]:

@@ -17,7 +17,7 @@ _SKIPPED = re.compile(r"""('(?:[^']|'')*'|"[^"]*")|(?:--[^\n]*|/\*.*?\*/|\{\#.*?
 
 
 @dataclasses.dataclass
-class Changes:
+class ProjectChanges:
     """``unique_id`` of models, snapshots and seeds."""
 
     added: list[str]
@@ -28,13 +28,13 @@ class Changes:
     """Comments, layout, descriptions and their like."""
     affected: list[str]
     """Added, changed, and downstream of those, parents first: what the head builds."""
-    access: "list[Access]" = dataclasses.field(default_factory=list)
+    access: "list[AccessChange]" = dataclasses.field(default_factory=list)
     tests: dict[str, list[str]] = dataclasses.field(default_factory=dict)
     """Tests of the base that are gone, or what of them changed; those of relations that are gone go with them."""
 
 
 @dataclasses.dataclass
-class Access:
+class AccessChange:
     """What decides who reads what, and is another than before: a class, a mask, grants, rows of a session, hooks."""
 
     model: str
@@ -44,7 +44,7 @@ class Access:
 
 
 @dataclasses.dataclass
-class Break:
+class ContractBreak:
     """A promise of a contract that the head no longer keeps; of the whole model if no column is named."""
 
     model: str
@@ -62,7 +62,7 @@ def relations(manifest: Manifest) -> dict[str, Any]:
     return {uid: node for uid, node in manifest["nodes"].items() if node["resource_type"] in BUILT}
 
 
-def compare(base: Manifest, head: Manifest) -> Changes:
+def compare(base: Manifest, head: Manifest) -> ProjectChanges:
     before, after = relations(base), relations(head)
     changed: dict[str, list[str]] = {}
     access, text_only = _access_changed(base, head), []
@@ -75,7 +75,7 @@ def compare(base: Manifest, head: Manifest) -> Changes:
         elif _text(before[uid]) != _text(after[uid]) and uid not in accessed:
             text_only.append(uid)
     added = sorted(after.keys() - before.keys())
-    return Changes(
+    return ProjectChanges(
         added,
         sorted(before.keys() - after.keys()),
         dict(sorted(changed.items())),
@@ -153,7 +153,7 @@ def _parents_first(uids: set[str], nodes: dict[str, Any]) -> list[str]:
     return ordered
 
 
-def _access_changed(base: Manifest, head: Manifest) -> list[Access]:
+def _access_changed(base: Manifest, head: Manifest) -> list[AccessChange]:
     """Of what both sides have, and of what is new."""
     found = []
     for uid, node in sorted({**base["nodes"], **base["sources"], **head["nodes"], **head["sources"]}.items()):
@@ -162,7 +162,7 @@ def _access_changed(base: Manifest, head: Manifest) -> list[Access]:
             continue
         before, after = (_access(side) if side else {} for side in sides)
         for subject in _differing(before, after):
-            found.append(Access(uid, subject, before.get(subject, "–"), after.get(subject, "–")))
+            found.append(AccessChange(uid, subject, before.get(subject, "–"), after.get(subject, "–")))
     return found
 
 
@@ -222,22 +222,22 @@ def _test_essence(uid: str, manifest: Manifest) -> dict[str, Any] | None:
     return _essence(node, manifest) if node else None
 
 
-def contract_breaks(base: Manifest, head: Manifest) -> list[Break]:
+def contract_breaks(base: Manifest, head: Manifest) -> list[ContractBreak]:
     """What contracts of the base promise and the head's do not: models, columns, types, constraints."""
-    breaks: list[Break] = []
+    breaks: list[ContractBreak] = []
     for uid, old in sorted(relations(base).items()):
         if not old["config"].get("contract", {}).get("enforced"):
             continue
         new = head["nodes"].get(uid) or _version_called(old, head)
         if new is None:
-            breaks.append(Break(uid, "", "the model is gone"))
+            breaks.append(ContractBreak(uid, "", "the model is gone"))
         elif not new["config"].get("contract", {}).get("enforced"):
-            breaks.append(Break(uid, "", "no longer under contract"))
+            breaks.append(ContractBreak(uid, "", "no longer under contract"))
         else:
             if _relation(old) != _relation(new):
-                breaks.append(Break(uid, "", f"now called {_relation(new)}"))
+                breaks.append(ContractBreak(uid, "", f"now called {_relation(new)}"))
             for name, column in old["columns"].items():
-                breaks += [Break(uid, name, what) for what in _column_breaks(column, new["columns"].get(name))]
+                breaks += [ContractBreak(uid, name, what) for what in _column_breaks(column, new["columns"].get(name))]
     return breaks
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg2
 
-from review.warehouse import rows
+from review.schemas import rows
 
 EXAMPLES = 3
 _COLUMNS_WITH_EXAMPLES = 25
@@ -25,7 +25,7 @@ class ColumnChange:
 
 
 @dataclasses.dataclass
-class Difference:
+class RelationDifference:
     """One relation before and after. Columns are in the relation's order."""
 
     rows: tuple[int, int]
@@ -108,13 +108,13 @@ class Comparison:
 
     def compare(
         self, before: str, after: str, keys: Sequence[tuple[str, ...]], not_additive: Container[str] = ()
-    ) -> Difference:
+    ) -> RelationDifference:
         """``keys``: what should tell the rows apart, best first; without one that does, whole rows are compared.
 
         ``not_additive``: columns that are not added up.
         """
         types = (self.types(before), self.types(after))
-        difference = Difference((self.count(before), self.count(after)), types)
+        difference = RelationDifference((self.count(before), self.count(after)), types)
         shared = [name for name in types[0] if name in types[1]]
         self._choose_key(difference, (before, after), keys, shared)
         if difference.key:
@@ -127,7 +127,11 @@ class Comparison:
         return difference
 
     def _choose_key(
-        self, difference: Difference, relations: tuple[str, str], keys: Sequence[tuple[str, ...]], shared: list[str]
+        self,
+        difference: RelationDifference,
+        relations: tuple[str, str],
+        keys: Sequence[tuple[str, ...]],
+        shared: list[str],
     ) -> None:
         for key in keys:
             if not set(key) <= set(shared):
@@ -150,7 +154,7 @@ class Comparison:
         statement = f"select count(*) from (select {columns} from {relation} group by {columns}) as keys"
         return self.count(relation) - int(rows(self._connection, statement)[0][0])
 
-    def _by_key(self, difference: Difference, before: str, after: str, columns: list[str]) -> None:
+    def _by_key(self, difference: RelationDifference, before: str, after: str, columns: list[str]) -> None:
         joined = _joined(before, after, difference.key)
         both = 'b."review row" is not null and h."review row" is not null'
         differs = {name: _differs(name, name, difference.types) for name in columns}
@@ -183,7 +187,7 @@ class Comparison:
                     if rows(self._connection, f"select 1 from {joined} where {where} limit 1") == []:
                         difference.renamed[old] = new
 
-    def _by_row(self, difference: Difference, before: str, after: str, columns: list[str]) -> None:
+    def _by_row(self, difference: RelationDifference, before: str, after: str, columns: list[str]) -> None:
         texts = ", ".join(f"{_q(name)}::text as c{number}" for number, name in enumerate(columns))
         names = ", ".join(f"c{number}" for number in range(len(columns)))
         statement = f"""
@@ -198,7 +202,7 @@ class Comparison:
             difference.key_note or "no key is known: a changed row counts as one removed and one added"
         )
 
-    def _sums(self, difference: Difference, before: str, after: str, columns: list[str]) -> None:
+    def _sums(self, difference: RelationDifference, before: str, after: str, columns: list[str]) -> None:
         measures = [
             name
             for name in columns

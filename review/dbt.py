@@ -19,7 +19,7 @@ BUILT = ("model", "snapshot", "seed")
 
 
 @dataclasses.dataclass
-class Result:
+class NodeResult:
     """What became of one node."""
 
     status: str
@@ -30,7 +30,7 @@ class Result:
     """The SQL that ran."""
 
 
-class Side:
+class DbtSide:
     """dbt on one checkout, writing to schemas that begin with ``prefix``."""
 
     def __init__(self, project: Path, folder: Path, prefix: str) -> None:
@@ -65,7 +65,7 @@ class Side:
             )
         return manifest
 
-    def run(self, *words: str) -> dict[str, Result]:
+    def run(self, *words: str) -> dict[str, NodeResult]:
         """Run a dbt command to its end; failed nodes are among the results.
 
         Raises:
@@ -119,7 +119,7 @@ def _parse() -> str:
     return "" if result.success else str(result.exception).strip()
 
 
-def _run(words: tuple[str, ...]) -> tuple[dict[str, Result], str]:
+def _run(words: tuple[str, ...]) -> tuple[dict[str, NodeResult], str]:
     from dbt.cli.main import dbtRunner
 
     if _project_parsed is None:
@@ -131,7 +131,7 @@ def _run(words: tuple[str, ...]) -> tuple[dict[str, Result], str]:
     if result.exception:
         return {}, str(result.exception).strip()
     return {
-        item.node.unique_id: Result(
+        item.node.unique_id: NodeResult(
             str(item.status),
             item.execution_time,
             item.message or "",

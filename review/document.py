@@ -1,13 +1,18 @@
 """A page of headings, texts, tables and folds, written as Markdown for GitHub and as HTML that needs nothing else.
 
-Texts may hold ``code`` in backticks and **bold**; whatever comes from data or from dbt goes through ``code()`` first,
-so that no value can become markup, mention a person or link an issue.
+The HTML is made of the same Markdown. Texts may hold ``code`` in backticks and **bold**; whatever comes from data or
+from dbt goes through ``code()`` first, so that no value can become markup, mention a person or link an issue.
 """
 
 import dataclasses
 import html
 import re
 from collections.abc import Sequence
+from typing import Any
+
+from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
+from markdown_it.token import Token
 
 MARKDOWN_LIMIT = 60_000
 """GitHub takes comments of 65,536 characters."""
@@ -15,32 +20,32 @@ _NUMBER = re.compile(r"[+\-−]?[\d,]+(\.\d+)?( s)?|–|")
 
 
 @dataclasses.dataclass
-class Heading:
+class HeadingBlock:
     text: str
     level: int = 2
 
 
 @dataclasses.dataclass
-class Text:
+class TextBlock:
     text: str
 
 
 @dataclasses.dataclass
-class Table:
+class TableBlock:
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
     limit: int = 40
 
 
 @dataclasses.dataclass
-class Fold:
+class FoldBlock:
     """Blocks behind a title, closed at first."""
 
     title: str
     blocks: Sequence["Block"]
 
 
-Block = Heading | Text | Table | Fold
+Block = HeadingBlock | TextBlock | TableBlock | FoldBlock
 
 
 def code(value: object, limit: int = 80) -> str:
@@ -59,21 +64,21 @@ def markdown(blocks: Sequence[Block], limit: int = MARKDOWN_LIMIT) -> str:
         block = blocks[number]
         if sum(map(len, parts)) + len(parts) <= limit:
             break
-        if isinstance(block, Fold):
-            parts[number] = _markdown(Fold(block.title, [Text(note)]))
-        elif isinstance(block, Table):
+        if isinstance(block, FoldBlock):
+            parts[number] = _markdown(FoldBlock(block.title, [TextBlock(note)]))
+        elif isinstance(block, TableBlock):
             parts[number] = f"{note}\n"
     return "\n".join(parts)[:limit]
 
 
 def _markdown(block: Block) -> str:
-    if isinstance(block, Heading):
+    if isinstance(block, HeadingBlock):
         return f"{'#' * block.level} {block.text}\n"
-    if isinstance(block, Text):
+    if isinstance(block, TextBlock):
         return f"{block.text}\n"
-    if isinstance(block, Fold):
+    if isinstance(block, FoldBlock):
         inner = "\n".join(_markdown(inside) for inside in block.blocks)
-        return f"<details><summary>{_html_text(block.title)}</summary>\n\n{inner}\n</details>\n"
+        return f"<details><summary>{_MARKDOWN.renderInline(block.title)}</summary>\n\n{inner}\n</details>\n"
     rows, more = _cut(block)
     right = _right(block)
     lines = [list(block.head), ["---:" if number in right else "---" for number in range(len(block.head))], *rows]
@@ -88,47 +93,55 @@ def page(title: str, blocks: Sequence[Block]) -> str:
 
 
 def _html(block: Block) -> str:
-    if isinstance(block, Heading):
-        return f"<h{block.level}>{_html_text(block.text)}</h{block.level}>"
-    if isinstance(block, Text):
-        return f"<p>{_html_text(block.text)}</p>"
-    if isinstance(block, Fold):
+    if isinstance(block, FoldBlock):
         inner = "\n".join(_html(inside) for inside in block.blocks)
-        return f"<details><summary>{_html_text(block.title)}</summary>\n{inner}\n</details>"
-    rows, more = _cut(block)
-    right = _right(block)
-
-    def cell(number: int, text: str) -> str:
-        kind = " ".join(name for name, is_so in (("n", number in right), ("none", text == "–")) if is_so)
-        return f'<td class="{kind}" data-label="{html.escape(block.head[number])}"><div>{_html_text(text)}</div></td>'
-
-    lines = "\n".join(f"<tr>{''.join(cell(*item) for item in enumerate(row))}</tr>" for row in rows)
-    head = "".join(
-        f'<th class="{"n" if n in right else ""}">{_html_text(name)}</th>' for n, name in enumerate(block.head)
-    )
-    table = f"<table><thead><tr>{head}</tr></thead><tbody>\n{lines}\n</tbody></table>"
-    return f'<div class="wide">{table}</div>{_html_text(more)}'
+        return f"<details><summary>{_MARKDOWN.renderInline(block.title)}</summary>\n{inner}\n</details>"
+    tokens = _MARKDOWN.parse(_markdown(block))
+    if isinstance(block, TableBlock):
+        _mark_cells(tokens, block)
+    return str(_MARKDOWN.renderer.render(tokens, _MARKDOWN.options, {}))
 
 
-def _html_text(text: str) -> str:
-    parts, bold = [], False
-    for part in re.split(r"(`[^`]*`|\*\*)", text):
-        if part == "**":
-            bold = not bold
-            parts.append("<b>" if bold else "</b>")
-        elif part.startswith("`"):
-            parts.append(f"<code>{html.escape(part[1:-1])}</code>")
-        else:
-            parts.append(html.escape(part))
-    return "".join(parts)
+def _mark_cells(tokens: Sequence[Token], table: TableBlock) -> None:
+    """Each cell says whether it is a number, or nothing, and for narrow screens the name of its column."""
+    right, number = _right(table), 0
+    for token, inside in zip(tokens, tokens[1:], strict=False):
+        if token.type == "tr_open":
+            number = 0
+        elif token.type in ("th_open", "td_open"):
+            kinds = ["n"] * (number in right) + ["none"] * (inside.content == "–")
+            token.attrs = {"class": " ".join(kinds)} if kinds else {}
+            if token.type == "td_open":
+                token.attrs["data-label"] = table.head[number]
+            number += 1
 
 
-def _cut(table: Table) -> tuple[Sequence[Sequence[str]], str]:
+class _Renderer(RendererHTML):
+    """Tables scroll when they are too wide; what is in a cell stays together beside the column's name."""
+
+    def table_open(self, *_: Any) -> str:
+        return '<div class="wide"><table>\n'
+
+    def table_close(self, *_: Any) -> str:
+        return "</table></div>\n"
+
+    def td_open(self, *token: Any) -> str:
+        return f"{self.renderToken(*token)}<div>"
+
+    def td_close(self, *token: Any) -> str:
+        return f"</div>{self.renderToken(*token)}"
+
+
+_MARKDOWN = MarkdownIt("zero", renderer_cls=_Renderer).enable(["heading", "table", "backticks", "emphasis"])
+"""Of Markdown only what these pages have."""
+
+
+def _cut(table: TableBlock) -> tuple[Sequence[Sequence[str]], str]:
     more = len(table.rows) - table.limit
     return (table.rows, "") if more <= 0 else (table.rows[: table.limit], f"\n… and {more:,} more.\n")
 
 
-def _right(table: Table) -> set[int]:
+def _right(table: TableBlock) -> set[int]:
     columns = range(1, len(table.head))
     return {n for n in columns if table.rows and all(_NUMBER.fullmatch(row[n].strip("*")) for row in table.rows)}
 

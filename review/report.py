@@ -7,13 +7,13 @@ from decimal import Decimal
 from typing import Any
 
 from catalog import lineage
+from checks.changed import LintFinding
 from review import changes, totals
 from review.build import NOT_RUN
-from review.changes import Break, Changes
-from review.compare import Comparison, Difference, seconds_of
-from review.dbt import Manifest, Result
-from review.document import Block, Fold, Heading, Table, Text, code
-from review.lint import Finding
+from review.changes import ContractBreak, ProjectChanges
+from review.compare import Comparison, RelationDifference, seconds_of
+from review.dbt import Manifest, NodeResult
+from review.document import Block, FoldBlock, HeadingBlock, TableBlock, TextBlock, code
 
 _BAD = {"fail", "error", "runtime error"}
 _SHARED_KEY = "SQLSTATE 23505"
@@ -33,21 +33,21 @@ class Review:
     head: Manifest = dataclasses.field(default_factory=dict)
     head_error: str = ""
     """Why the head does not parse."""
-    changes: Changes = dataclasses.field(default_factory=lambda: Changes([], [], {}, [], []))
-    breaks: list[Break] = dataclasses.field(default_factory=list)
-    before: dict[str, Result] = dataclasses.field(default_factory=dict)
-    after: dict[str, Result] = dataclasses.field(default_factory=dict)
-    differences: dict[str, Difference] = dataclasses.field(default_factory=dict)
+    changes: ProjectChanges = dataclasses.field(default_factory=lambda: ProjectChanges([], [], {}, [], []))
+    breaks: list[ContractBreak] = dataclasses.field(default_factory=list)
+    before: dict[str, NodeResult] = dataclasses.field(default_factory=dict)
+    after: dict[str, NodeResult] = dataclasses.field(default_factory=dict)
+    differences: dict[str, RelationDifference] = dataclasses.field(default_factory=dict)
     added: dict[str, tuple[int, dict[str, tuple[str, str]]]] = dataclasses.field(default_factory=dict)
     """Rows of models that are new, and the type and the contents of each column."""
     fanned_out: dict[str, str] = dataclasses.field(default_factory=dict)
     """Of models that were not built since several rows share a key, how many do."""
     query_seconds: dict[str, tuple[float, float]] = dataclasses.field(default_factory=dict)
     """Of changed models' queries, each run by itself, before and after."""
-    sales: list[totals.Total] = dataclasses.field(default_factory=list)
+    sales: list[totals.SalesTotal] = dataclasses.field(default_factory=list)
     reads: lineage.Lineage = dataclasses.field(default_factory=dict)
     lineage_error: str = ""
-    lint: list[Finding] = dataclasses.field(default_factory=list)
+    lint: list[LintFinding] = dataclasses.field(default_factory=list)
     seconds: dict[str, float] = dataclasses.field(default_factory=dict)
 
     @property
@@ -80,7 +80,7 @@ class Review:
         failed = [uid for uid in self.before if _is_test(uid) and self._failed_before(uid)]
         return [uid for uid in failed if uid not in self.after or self.after[uid].status not in {*_BAD, NOT_RUN}]
 
-    def _results(self, tests: bool) -> list[tuple[str, Result]]:
+    def _results(self, tests: bool) -> list[tuple[str, NodeResult]]:
         return [(uid, result) for uid, result in sorted(self.after.items()) if _is_test(uid) == tests]
 
     def _built(self, uid: str) -> bool:
@@ -105,7 +105,7 @@ class Review:
         kept = ("incremental", "snapshot")
         return [uid for uid in self.changes.changed if self.head["nodes"][uid]["config"].get("materialized") in kept]
 
-    def trace_columns(self, built: dict[str, Result]) -> None:
+    def trace_columns(self, built: dict[str, NodeResult]) -> None:
         """Follow the columns through the SQL of the base, and of the head where it builds."""
         compiled = {uid: result.compiled for uid, result in built.items()}
         known = {uid: node for uid, node in self.base["nodes"].items() if uid in compiled and not _is_test(uid)}
@@ -151,7 +151,7 @@ class Review:
         if names & {_name(uid) for uid in self.changes.affected + self.changes.removed}:
             self.sales = totals.compute(connection, self._before, self._after)
 
-    def _has(self, results: dict[str, Result], uid: str) -> bool:
+    def _has(self, results: dict[str, NodeResult], uid: str) -> bool:
         return uid in results and results[uid].status == "success"
 
     def _before(self, name: str) -> str | None:
@@ -231,15 +231,15 @@ def verdict(found: Review) -> list[str]:
 
 def blocks(found: Review) -> list[Block]:
     """The report, most urgent first."""
-    head: list[Block] = [Heading("SQL review", 1), *(Text(f"**{line}**") for line in verdict(found))]
+    head: list[Block] = [HeadingBlock("SQL review", 1), *(TextBlock(f"**{line}**") for line in verdict(found))]
     head.append(
-        Text(
+        TextBlock(
             f"The working tree against {code(found.base_commit)} (BASE={code(found.base_name)}),"
             f" on the landing of {found.landing}."
         )
     )
     if found.head_error:
-        return [*head, Text(code(found.head_error, 1000)), *_lint(found)]
+        return [*head, TextBlock(code(found.head_error, 1000)), *_lint(found)]
     return [
         *head,
         *_contracts(found),
@@ -252,7 +252,7 @@ def blocks(found: Review) -> list[Block]:
         *_tests(found),
         *_times(found),
         *_lint(found),
-        Text(_notes(found)),
+        TextBlock(_notes(found)),
     ]
 
 
@@ -272,7 +272,7 @@ def _contracts(found: Review) -> list[Block]:
             rows.append(
                 [_column(item.model, item.column), what, _read_by(readers), ", ".join(map(code, exposures)) or "–"]
             )
-        out += [Heading("Broken contracts"), Table(["what", "change", "read by", "exposures"], rows)]
+        out += [HeadingBlock("Broken contracts"), TableBlock(["what", "change", "read by", "exposures"], rows)]
     broken = {(item.model, item.column) for item in found.breaks}
     rows = []
     for uid, difference in found.differences.items():
@@ -289,7 +289,10 @@ def _contracts(found: Review) -> list[Block]:
                 what = f"new, {difference.types[1][name]}; {difference.contents[name]}"
                 rows.append([_column(uid, name), what, "–"])
     if rows:
-        out += [Heading("Columns" if found.breaks else "Changed columns"), Table(["column", "change", "read by"], rows)]
+        out += [
+            HeadingBlock("Columns" if found.breaks else "Changed columns"),
+            TableBlock(["column", "change", "read by"], rows),
+        ]
     return out
 
 
@@ -306,7 +309,7 @@ def _access(found: Review) -> list[Block]:
         [code(_name(item.model)), code(item.subject), code(item.before), code(item.after)]
         for item in found.changes.access
     ]
-    return [Heading("Who may read what"), Table(["model", "what", "before", "after"], rows)] if rows else []
+    return [HeadingBlock("Who may read what"), TableBlock(["model", "what", "before", "after"], rows)] if rows else []
 
 
 def _failures(found: Review) -> list[Block]:
@@ -321,9 +324,9 @@ def _failures(found: Review) -> list[Block]:
             for uid in found.broken_models
             if uid not in skipped
         ]
-        out += [Heading("No longer built"), Table(["model", "because"], rows)]
+        out += [HeadingBlock("No longer built"), TableBlock(["model", "because"], rows)]
         if skipped:
-            out.append(Text(f"And, for want of it: {_list(skipped)}."))
+            out.append(TextBlock(f"And, for want of it: {_list(skipped)}."))
     if found.new_failures:
         rows = [
             [
@@ -333,11 +336,11 @@ def _failures(found: Review) -> list[Block]:
             ]
             for uid in found.new_failures
         ]
-        out += [Heading("Tests that newly fail"), Table(["test", "of", "dbt says"], rows)]
+        out += [HeadingBlock("Tests that newly fail"), TableBlock(["test", "of", "dbt says"], rows)]
     return out
 
 
-def _safe(result: Result) -> str:
+def _safe(result: NodeResult) -> str:
     """dbt's message without the values that a database adds of the rows concerned."""
     text = re.sub(r"\s+", " ", re.split(r"\n\s*(?:DETAIL|CONTEXT|compiled code at)", result.message)[0]).strip()
     text = re.sub(r"^(?:Database|Runtime|Compilation) Error in \w+ \S+ \(\S+\) ", "", text)
@@ -345,7 +348,7 @@ def _safe(result: Result) -> str:
 
 
 def _overview(found: Review) -> list[Block]:
-    out: list[Block] = [Heading("Models")]
+    out: list[Block] = [HeadingBlock("Models")]
     rows, same = [], []
     for uid in found.changes.affected:
         what = ", ".join(found.changes.changed[uid]) if uid in found.changes.changed else "downstream"
@@ -368,31 +371,33 @@ def _overview(found: Review) -> list[Block]:
     rows += [[code(_name(uid)), "**removed**", *["–"] * 6] for uid in found.changes.removed]
     if rows:
         names = ["model", "change", "rows before", "rows after", "added", "removed", "changed", "values changed"]
-        out.append(Table(names, rows))
+        out.append(TableBlock(names, rows))
     else:
-        out.append(Text("None was added, removed or changed."))
+        out.append(TextBlock("None was added, removed or changed."))
     if same:
-        out.append(Text(f"Downstream, built, compared, and the same as before: {_list(same)}."))
+        out.append(TextBlock(f"Downstream, built, compared, and the same as before: {_list(same)}."))
     if found.changes.text_only:
         text_only = _list(found.changes.text_only)
-        out.append(Text(f"Only comments, layout or descriptions differ, no change in data: {text_only}. Not built."))
+        out.append(
+            TextBlock(f"Only comments, layout or descriptions differ, no change in data: {text_only}. Not built.")
+        )
     marts = [uid for uid in found.data_changed() if "marts" in found.head["nodes"][uid]["fqn"]]
     if marts:
-        out.append(Text(f"**Marts whose data changed:** {_list(marts)}."))
+        out.append(TextBlock(f"**Marts whose data changed:** {_list(marts)}."))
     exposures = found.exposures([*found.changes.affected, *found.changes.removed])
     if exposures:
-        out.append(Text(f"**Downstream exposures:** {', '.join(map(code, exposures))}."))
+        out.append(TextBlock(f"**Downstream exposures:** {', '.join(map(code, exposures))}."))
     return out
 
 
 def _totals(found: Review) -> list[Block]:
     if not found.sales:
         return []
-    out: list[Block] = [Heading("Sales")]
+    out: list[Block] = [HeadingBlock("Sales")]
     same = []
     for total in found.sales:
         if total.problem:
-            out.append(Text(f"By {total.by}: {total.problem}."))
+            out.append(TextBlock(f"By {total.by}: {total.problem}."))
             continue
         zero = (Decimal(0), Decimal(0))
         pairs = {
@@ -409,13 +414,13 @@ def _totals(found: Review) -> list[Block]:
             for name, (old, new) in lines
         ]
         names = [f"{what} {when}" for what in ("gross", "net") for when in ("before", "after", "difference")]
-        out.append(Table([total.by, *names], rows))
+        out.append(TableBlock([total.by, *names], rows))
         if len(differing) < len(pairs):
-            out.append(Text(f"The same as before: {len(pairs) - len(differing)} of {len(pairs)}."))
+            out.append(TextBlock(f"The same as before: {len(pairs) - len(differing)} of {len(pairs)}."))
     if same:
         gross, net = same[0].all()[0]
         by = ", by ".join(total.by for total in same)
-        out.append(Text(f"Unchanged by {by}: gross {_money(gross)}, net {_money(net)}."))
+        out.append(TextBlock(f"Unchanged by {by}: gross {_money(gross)}, net {_money(net)}."))
     return out
 
 
@@ -423,32 +428,34 @@ def _details(found: Review) -> list[Block]:
     out: list[Block] = []
     for uid, difference in found.differences.items():
         if difference.has_new_data:
-            out.append(Fold(_summary(uid, difference), _detail(difference)))
+            out.append(FoldBlock(_summary(uid, difference), _detail(difference)))
     for uid, (count, columns) in found.added.items():
         rows = [[code(name), *about] for name, about in columns.items()]
-        out.append(Fold(f"`{_name(uid)}`: new, {count:,} rows", [Table(["column", "type", "contents"], rows)]))
-    return [Heading("Data, model by model"), *out] if out else []
+        out.append(
+            FoldBlock(f"`{_name(uid)}`: new, {count:,} rows", [TableBlock(["column", "type", "contents"], rows)])
+        )
+    return [HeadingBlock("Data, model by model"), *out] if out else []
 
 
-def _summary(uid: str, difference: Difference) -> str:
+def _summary(uid: str, difference: RelationDifference) -> str:
     counts = {"added": difference.added, "removed": difference.removed, "changed": difference.changed}
     said = ", ".join(f"{count:,} rows {what}" for what, count in counts.items() if count)
     return f"`{_name(uid)}`: {said or 'the rows are the same'}"
 
 
-def _detail(difference: Difference) -> list[Block]:
+def _detail(difference: RelationDifference) -> list[Block]:
     key = f"Rows are told apart by {', '.join(map(code, difference.key))}." if difference.key else ""
     note = difference.key_note[:1].upper() + difference.key_note[1:] + "." if difference.key_note else ""
-    out: list[Block] = [Text(" ".join(filter(None, (key, note))))]
+    out: list[Block] = [TextBlock(" ".join(filter(None, (key, note))))]
     for what, keys in (("added", difference.added_examples), ("removed", difference.removed_examples)):
         if keys:
-            out.append(Text(f"For example {what}: {', '.join(map(code, keys))}."))
+            out.append(TextBlock(f"For example {what}: {', '.join(map(code, keys))}."))
     if difference.sums:
         rows = [
             [code(name), _money(old), _money(new), _delta(old or 0, new or 0)]
             for name, (old, new) in difference.sums.items()
         ]
-        out.append(Table(["sum of", "before", "after", "difference"], rows))
+        out.append(TableBlock(["sum of", "before", "after", "difference"], rows))
     if difference.columns:
         ordered = sorted(difference.columns.items(), key=lambda item: -item[1].values)
         rows = [
@@ -460,7 +467,7 @@ def _detail(difference: Difference) -> list[Block]:
             ]
             for name, change in ordered
         ]
-        out.append(Table(["column", "values changed", "examples (key: before → after)"], rows))
+        out.append(TableBlock(["column", "values changed", "examples (key: before → after)"], rows))
     return out
 
 
@@ -476,9 +483,9 @@ def _columns(found: Review) -> list[Block]:
                 )
     out: list[Block] = []
     if rows:
-        out = [Heading("Who reads the changed columns"), Table(["column", "read by", "exposures"], rows)]
+        out = [HeadingBlock("Who reads the changed columns"), TableBlock(["column", "read by", "exposures"], rows)]
     if found.lineage_error:
-        out.append(Text(f"Column lineage is incomplete: {code(found.lineage_error, 300)}"))
+        out.append(TextBlock(f"Column lineage is incomplete: {code(found.lineage_error, 300)}"))
     return out
 
 
@@ -489,21 +496,21 @@ def _tests(found: Review) -> list[Block]:
         return []
     passed = sum(result.status in ("pass", "success") for result in run)
     lines: list[Block] = [
-        Heading("Tests"),
-        Text(f"{len(run):,} concerned, {passed:,} passed, {len(found.new_failures):,} newly failing."),
+        HeadingBlock("Tests"),
+        TextBlock(f"{len(run):,} concerned, {passed:,} passed, {len(found.new_failures):,} newly failing."),
     ]
     if changed:
         rows = [[code(_name(uid)), ", ".join(what)] for uid, what in changed.items()]
-        lines.append(Table(["test of the base", "now"], rows))
+        lines.append(TableBlock(["test of the base", "now"], rows))
     if found.not_run:
-        lines.append(Text(f"Not run, since what they read was not built: {_list(found.not_run)}."))
+        lines.append(TextBlock(f"Not run, since what they read was not built: {_list(found.not_run)}."))
     if found.fixed:
-        lines.append(Text(f"Fixed: {', '.join(code(_name(uid)) for uid in found.fixed)}."))
+        lines.append(TextBlock(f"Fixed: {', '.join(code(_name(uid)) for uid in found.fixed)}."))
     if found.old_failures:
-        lines.append(Text(f"Failing as before: {', '.join(code(_name(uid)) for uid in found.old_failures)}."))
+        lines.append(TextBlock(f"Failing as before: {', '.join(code(_name(uid)) for uid in found.old_failures)}."))
     warned = [uid for uid, result in found.after.items() if _is_test(uid) and result.status == "warn"]
     if warned:
-        lines.append(Text(f"Warning: {', '.join(code(_name(uid)) for uid in warned)}."))
+        lines.append(TextBlock(f"Warning: {', '.join(code(_name(uid)) for uid in warned)}."))
     return lines
 
 
@@ -520,10 +527,10 @@ def _times(found: Review) -> list[Block]:
             slower.append(uid)
     if not rows:
         return []
-    out: list[Block] = [Heading("Time")]
-    out.append(Text(f"**Clearly slower:** {_list(slower)}." if slower else "No query got clearly slower."))
+    out: list[Block] = [HeadingBlock("Time")]
+    out.append(TextBlock(f"**Clearly slower:** {_list(slower)}." if slower else "No query got clearly slower."))
     names = ["model", "build before", "build after", "query alone, before", "query alone, after"]
-    out.append(Fold("Seconds by model", [Table(names, rows)]))
+    out.append(FoldBlock("Seconds by model", [TableBlock(names, rows)]))
     return out
 
 
@@ -536,7 +543,7 @@ def _lint(found: Review) -> list[Block]:
     if not found.lint:
         return []
     rows = [[code(f"{item.path}:{item.line}"), item.rule, code(item.text, 200)] for item in found.lint]
-    return [Heading("Lint, changed files"), Table(["where", "rule", "what"], rows)]
+    return [HeadingBlock("Lint, changed files"), TableBlock(["where", "rule", "what"], rows)]
 
 
 def _notes(found: Review) -> str:

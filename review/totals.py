@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg2
 
-from review.warehouse import rows
+from review.schemas import rows
 
 FACT = "fct_order_lines"
 BY = {
@@ -22,7 +22,7 @@ Amounts = tuple[Decimal, Decimal]
 
 
 @dataclasses.dataclass
-class Total:
+class SalesTotal:
     """Sales by one label, before and after; a side that cannot be computed says why."""
 
     by: str
@@ -34,11 +34,13 @@ class Total:
         return _sum(self.before), _sum(self.after)
 
 
-def compute(connection: Any, before: Callable[[str], str | None], after: Callable[[str], str | None]) -> list[Total]:
+def compute(
+    connection: Any, before: Callable[[str], str | None], after: Callable[[str], str | None]
+) -> list[SalesTotal]:
     """``before`` and ``after`` give the relation of a model's name on their side, None if it is not there."""
     totals = []
     for by in BY:
-        total = Total(by, {}, {})
+        total = SalesTotal(by, {}, {})
         for side, relation in (("before", before), ("after", after)):
             try:
                 setattr(total, side, _amounts(connection, by, relation))

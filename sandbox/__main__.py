@@ -101,9 +101,11 @@ def roles() -> int:
     """Make the roles in the warehouse that PGHOST names, else in the sandbox's own; returns the exit code."""
     settings = up()
     if warehouse_is_elsewhere(home.given()):
-        return subprocess.run([sys.executable, "-m", "access"], cwd=home.PROJECT, env=settings, check=False).returncode
+        return subprocess.run(
+            [sys.executable, "-m", "privacy", "roles"], cwd=home.PROJECT, env=settings, check=False
+        ).returncode
     postgres.make_roles()
-    print("The sandbox's roles are as access/roles.py says; make psql ROLE=analyst logs in as one.")
+    print("The sandbox's roles are as privacy/roles.sql says; make psql ROLE=analyst logs in as one.")
     return 0
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import psycopg2
 from psycopg2.extensions import encrypt_password
 
-from access import roles
+from privacy import roles
 from sandbox import home
 
 NAME = "postgres"
@@ -112,7 +112,7 @@ def start() -> dict[str, str]:
 
 
 def make_roles() -> None:
-    """Make the roles of the running server what ``access`` says."""
+    """Make the roles of the running server what ``privacy`` says."""
     _ensure_database(home.read_state()[NAME], with_roles=True)
 
 

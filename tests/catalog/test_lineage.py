@@ -262,6 +262,15 @@ def test_a_manifest_that_was_only_parsed_is_an_error() -> None:
         column_lineage(manifest_of(""))
 
 
+def test_a_build_of_some_models_is_one_line() -> None:
+    partial = manifest_of("select x from here.a")
+    for name in ("n", "o", "p"):
+        (node,) = (node for uid, node in manifest_of("")["nodes"].items() if uid == "model.p.m")
+        partial["nodes"][f"model.p.{name}"] = node | {"unique_id": f"model.p.{name}", "name": name}
+    with pytest.raises(LineageError, match=r"^n: it has no compiled code, nor have 2 others: run dbt compile.*$"):
+        column_lineage(partial)
+
+
 def test_the_catalog_lists_what_a_source_has() -> None:
     catalog: dict[str, Any] = {"sources": {"source.p.s": {"columns": {"q": {}, "r": {}}}}}
     found = column_lineage(manifest_of("select * from here.s"), catalog)

@@ -2,8 +2,8 @@
 
 import re
 
-from portability import Violation
-from portability import violations as every_violation
+from checks.gate import Violation
+from checks.gate import violations as every_violation
 
 _OF_THE_ADAPTER = [
     (marker, re.compile(pattern, re.IGNORECASE))

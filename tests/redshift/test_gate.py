@@ -9,8 +9,8 @@ from typing import Any
 import psycopg2
 import pytest
 
-from portability import violations
-from portability.__main__ import main
+from checks.__main__ import main
+from checks.gate import violations
 from tests.conftest import PROJECT, Servers
 
 HERE = Path(__file__).parent
@@ -98,7 +98,7 @@ def plant(path: Path, after: str, text: str) -> int:
 
 
 def test_the_projects_own_sql_is_portable(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([]) == 0
+    assert main(["portability"]) == 0
     assert capsys.readouterr() == ("", "")
 
 
@@ -108,7 +108,7 @@ def test_the_model_and_its_line_are_named(copy: Path, capsys: pytest.CaptureFixt
     cast = plant(marts / "dim_products.sql", "select", "    cast(product_name as text) as planted,")
     distinct = plant(marts / "dim_customers.sql", "select", "    distinct on (customer_key)")
     branch = plant(marts / "fct_order_lines.sql", "{% if is_incremental() -%}", "whole as (values (1)),")
-    assert main(["models/marts"]) == 1
+    assert main(["portability", "models/marts"]) == 1
     found = capsys.readouterr().out.splitlines()
     assert found == [
         f"models/marts/dim_customers.sql:{distinct}: distinct on: use row_number() [r_SELECT_list]",
@@ -122,14 +122,14 @@ def test_the_model_and_its_line_are_named(copy: Path, capsys: pytest.CaptureFixt
 def test_the_branch_of_a_first_build_is_read_too(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model = copy / "models" / "marts" / "dim_offices.sql"
     line = plant(model, "select", "    {% if not is_incremental() %}now() as planted,{% endif %}")
-    assert main(["models/marts/dim_offices.sql"]) == 1
+    assert main(["portability", "models/marts/dim_offices.sql"]) == 1
     assert f"dim_offices.sql:{line}: now()" in capsys.readouterr().out
 
 
 def test_a_macro_is_found_where_it_is_used(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     keys = copy / "macros" / "keys.sql"
     keys.write_text(keys.read_text(encoding="utf-8").replace("varchar(1024)", "varchar"), encoding="utf-8")
-    assert main(["models/marts/fct_order_lines.sql", "models/marts/fct_payments.sql"]) == 1
+    assert main(["portability", "models/marts/fct_order_lines.sql", "models/marts/fct_payments.sql"]) == 1
     models = {line.split(":")[0] for line in capsys.readouterr().out.splitlines()}
     assert models == {"models/marts/fct_order_lines.sql", "models/marts/fct_payments.sql"}
 
@@ -140,7 +140,7 @@ def test_of_what_dbt_compiled_the_source_is_named(copy: Path, capsys: pytest.Cap
     (compiled / "fct_orders.yml").mkdir(parents=True)
     (compiled / "dim_offices.sql").write_text("-- compiled\nselect\n    cast(city as text) as planted,\n    1 as one\n")
     (compiled / "fct_orders.yml" / "some_test.sql").write_text("select 1\nwhere now() is null")
-    assert main(["target/compiled"]) == 1
+    assert main(["portability", "target/compiled"]) == 1
     offices, orders = capsys.readouterr().out.splitlines()
     assert offices.startswith(f"models/marts/dim_offices.sql:{line}: text without")
     assert orders.startswith("models/marts/fct_orders.yml: target/compiled/classicmodels/models/marts/fct_orders.yml/")
@@ -150,15 +150,15 @@ def test_of_what_dbt_compiled_the_source_is_named(copy: Path, capsys: pytest.Cap
 @pytest.mark.parametrize("text", ["select {{ no_such_macro() }}", "select {% if %}"])
 def test_what_cannot_be_read_is_no_silent_pass(copy: Path, capsys: pytest.CaptureFixture[str], text: str) -> None:
     (copy / "models" / "broken.sql").write_text(text)
-    assert main(["models/broken.sql"]) == 2
+    assert main(["portability", "models/broken.sql"]) == 2
     assert "models/broken.sql" in capsys.readouterr().err
 
 
 def test_a_path_without_sql_is_an_error(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["no_such_file.sql"]) == 2
+    assert main(["portability", "no_such_file.sql"]) == 2
     assert "no_such_file.sql" in capsys.readouterr().err
     (copy / "empty").mkdir()
-    assert main(["empty"]) == 2
+    assert main(["portability", "empty"]) == 2
     assert "empty" in capsys.readouterr().err
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.check import TEMPLATE, faults
+from checks.template import TEMPLATE, faults
 from tests.conftest import PROJECT
 
 TEXT = TEMPLATE.read_text(encoding="utf-8")

@@ -4,10 +4,11 @@ import subprocess
 
 import pytest
 
-from review import changes, document, lint
+from checks.changed import LintFinding
+from review import changes, document
 from review.compare import Comparison
-from review.dbt import Manifest, Result
-from review.document import Block, Fold, Heading, Table, Text, code
+from review.dbt import Manifest, NodeResult
+from review.document import Block, FoldBlock, HeadingBlock, TableBlock, TextBlock, code
 from review.report import _safe, clearly_slower
 from tests.conftest import Servers
 from tests.review.conftest import Clone
@@ -153,11 +154,11 @@ def test_a_message_carries_no_values_of_rows() -> None:
         "  DETAIL:  Failing row contains (null, Ann\n Smith).\n  compiled code at target/run/a.sql"
     )
     assert (
-        _safe(Result("error", 0, message, ""))
+        _safe(NodeResult("error", 0, message, ""))
         == 'null value in column "k" of relation "a" violates not-null constraint'
     )
     refused = 'invalid input syntax for type integer: "Ann\nSmith"'
-    assert _safe(Result("error", 0, refused, "")) == "invalid input syntax for type integer: …"
+    assert _safe(NodeResult("error", 0, refused, "")) == "invalid input syntax for type integer: …"
 
 
 # the page
@@ -166,29 +167,31 @@ def test_a_message_carries_no_values_of_rows() -> None:
 def test_no_value_becomes_markup() -> None:
     value = "<img src=x>|`@someone` #1\n**b**\x07"
     blocks: list[Block] = [
-        Heading("A"),
-        Table(["what", "value"], [["x", code(value)]]),
-        Fold(code(value), [Text(code(value))]),
+        HeadingBlock("A"),
+        TableBlock(["what", "value"], [["x", code(value)]]),
+        FoldBlock(code(value), [TextBlock(code(value))]),
     ]
     html, text = document.page("t", blocks), document.markdown(blocks)
-    assert "<img" not in html and "<b>" not in html
-    assert "<b>a <code>b***</code> c</b>" in document.page("t", [Text("**a `b***` c**")])
+    assert "<img" not in html and "<strong>" not in html
+    assert "<strong>a <code>b***</code> c</strong>" in document.page("t", [TextBlock("**a `b***` c**")])
     assert text.splitlines()[4] == "| x | `<img src=x>\\|ʼ@someoneʼ #1 **b**?` |"
     assert "<img" not in text.split("<summary>")[1].split("</summary>")[0]
 
 
 def test_the_markdown_fits_a_comment() -> None:
-    long = Table(["a", "b"], [["x" * 500, str(n)] for n in range(1000)])
+    long = TableBlock(["a", "b"], [["x" * 500, str(n)] for n in range(1000)])
     assert len(document.markdown([long])) < 65_000
-    text = document.markdown([Heading("First"), *[Fold(f"fold {n}", [long]) for n in range(9)], Text("last")])
+    text = document.markdown(
+        [HeadingBlock("First"), *[FoldBlock(f"fold {n}", [long]) for n in range(9)], TextBlock("last")]
+    )
     assert len(text) < 65_000
     assert "First" in text and "last" in text and "fold 8" in text and "… and 960 more." in text
     assert "Left out for length; the HTML report has it." in text
-    assert len(document.page("t", [Fold("fold", [long])])) > 20_000
+    assert len(document.page("t", [FoldBlock("fold", [long])])) > 20_000
 
 
 def test_the_page_asks_no_other_host() -> None:
-    page = document.page("t", [Text("a")])
+    page = document.page("t", [TextBlock("a")])
     assert "default-src 'none'" in page
     assert "http" not in page.replace("http-equiv", "")
 
@@ -199,7 +202,7 @@ def test_the_page_asks_no_other_host() -> None:
 def test_lint_of_changed_files_only(clone: Clone) -> None:
     clone.write("models/marts/ugly.sql", "SELECT 1 as one\n")
     clone.write("tests/review/ugly.py", "import os\nx = {  'a':1 }\n")
-    result = clone.run("review.lint", "--base", "main", GITHUB_ACTIONS="true")
+    result = clone.run("checks", "changed", "--base", "main", GITHUB_ACTIONS="true")
     lines = result.stdout.splitlines()
     assert result.returncode == 1, result.stderr
     assert any(line.startswith("::warning file=models/marts/ugly.sql,line=1,col=1::CP01: ") for line in lines)
@@ -207,12 +210,12 @@ def test_lint_of_changed_files_only(clone: Clone) -> None:
     assert any("not formatted" in line for line in lines)
     assert lines[-1].startswith("2 changed files, ")
     clone.reset()
-    result = clone.run("review.lint", "--base", "main")
+    result = clone.run("checks", "changed", "--base", "main")
     assert (result.returncode, result.stdout) == (0, "0 changed files, 0 findings.\n")
 
 
 def test_an_annotation_escapes_what_github_reads_as_its_own() -> None:
-    finding = lint.Finding("models/a,b.sql", 3, 1, "LT01", "100%\nbad")
+    finding = LintFinding("models/a,b.sql", 3, 1, "LT01", "100%\nbad")
     assert finding.annotation() == "::warning file=models/a%2Cb.sql,line=3,col=1::LT01: 100%25%0Abad"
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import psycopg2
 import pytest
 
-from access.roles import ROLES
+from privacy.roles import ROLES
 from tests.security.conftest import REFUSED, Roles
 
 RAW = "raw_classicmodels"

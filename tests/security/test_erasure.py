@@ -19,8 +19,9 @@ from typing import Any
 import pytest
 from dbt.cli.main import dbtRunner
 
-from erasure import __main__ as erasure
 from ingestion.settings import from_environment
+from privacy import __main__ as privacy
+from privacy import erasure
 from sandbox import home, mysql, postgres, source
 from tests.conftest import PROJECT, Servers
 from tests.project.conftest import Star
@@ -220,7 +221,7 @@ def test_nothing_of_a_person_who_was_erased_is_left_and_no_landing_brings_them_b
         assert any(place in found for found in before), (place, before)
     assert [row for row in before if HEX in row]
 
-    result = shop.cli("erasure", "customer", CUSTOMER)
+    result = shop.cli("privacy", "erase", "customer", CUSTOMER)
     assert result.returncode == 0, result.stdout + result.stderr
     assert WORD not in result.stdout + result.stderr
     assert shop.found() == []
@@ -270,7 +271,7 @@ def erase(shop: Shop, compiled: dict[str, Any], monkeypatch: pytest.MonkeyPatch)
     """The command in this process, with the project compiled once for all."""
     monkeypatch.chdir(shop.folder)
     monkeypatch.setattr(erasure, "_compiled", lambda: compiled)
-    yield lambda *words: erasure.main(["customer", *words])
+    yield lambda *words: privacy.main(["erase", "customer", *words])
 
 
 def test_a_second_run_changes_nothing_and_says_so(shop: Shop, erase: Any, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from access.roles import ROLES, RolesRefused, apply
+from privacy.roles import ROLES, RolesRefused, apply
 from sandbox import home, postgres
 from tests.conftest import PROJECT, Lane
 from tests.security.conftest import Roles
@@ -44,7 +44,7 @@ def server_log(roles: Roles) -> Iterator[Callable[[], str]]:
 
 def run(roles: Roles, **environment: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [sys.executable, "-m", "access"],
+        [sys.executable, "-m", "privacy", "roles"],
         cwd=PROJECT,
         env=os.environ | roles.star.servers.environment | environment,
         capture_output=True,

@@ -1,6 +1,5 @@
-"""Name what Redshift would refuse in the project's SQL: ``python -m portability [file or folder ...]``."""
+"""What Redshift would refuse in the project's SQL files, with the line of each finding."""
 
-import argparse
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -8,7 +7,7 @@ from pathlib import Path
 
 from sqlfluff.core import FluffConfig, Linter, SQLFluffUserError
 
-from portability import Violation, violations
+from checks.gate import Violation, violations
 
 FOLDERS = ("models", "snapshots", "tests/singular")
 _COMPILED = re.compile(r"(?:.*/)?(?:compiled|run)/[^/]+/((?:models|snapshots|tests|macros)/.+)")
@@ -65,18 +64,9 @@ def _files(paths: Sequence[Path]) -> Iterator[Path]:
         yield from sorted(path.rglob("*.sql")) if path.is_dir() else [path]
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m portability",
-        description=__doc__,
-        epilog=(
-            "Without a path: models, snapshots and singular tests, as they are written. Give target/compiled and "
-            "target/run after a dbt command with --target redshift for what dbt made of them, generic tests "
-            "included. Exit codes: 0 nothing found, 1 something, 2 a file is missing or cannot be rendered."
-        ),
-    )
-    parser.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="an SQL file, or a folder of them")
-    paths = parser.parse_args(arguments).paths or [path for folder in FOLDERS if (path := Path(folder)).is_dir()]
+def command(paths: Sequence[Path]) -> int:
+    """``python -m checks portability``: print the findings; returns the exit code."""
+    paths = paths or [path for folder in FOLDERS if (path := Path(folder)).is_dir()]
     files = list(_files(paths))
     if not files:
         print(f"error: no SQL in {', '.join(map(str, paths)) or Path.cwd()}", file=sys.stderr)
@@ -91,7 +81,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"error: {error}", file=sys.stderr)
             code = 2
     return code
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,4 +1,4 @@
-"""What cfn-lint cannot know of the template: ``python -m infra.check``.
+"""What cfn-lint cannot know of the AWS template.
 
 cfn-lint knows whether a template is one: types, properties, references. That nothing is public, all is encrypted, no
 secret is written down and no role may do more than its task is what this module looks at.
@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-TEMPLATE = Path(__file__).parent / "template.yml"
+TEMPLATE = Path(__file__).resolve().parent.parent / "infra" / "template.yml"
 _WITHOUT_RESOURCE = {f"redshift-serverless:{verb}UsageLimit" for verb in ("Create", "Delete", "Update")}
 _BINLOG = {"binlog_format": "ROW", "binlog_row_image": "FULL", "require_secure_transport": "1"}
 _KEPT = ("AWS::S3::Bucket", "AWS::RDS::DBInstance", "AWS::RedshiftServerless::Namespace")
@@ -160,12 +160,13 @@ def _list(value: Any) -> list[Any]:
     return [] if value is None else value if isinstance(value, list) else [value]
 
 
-def main() -> int:
-    found = faults(TEMPLATE.read_text(encoding="utf-8"))
+def command() -> int:
+    """``python -m checks template``: print the faults; returns the exit code."""
+    try:
+        found = faults(TEMPLATE.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        print(f"error: {TEMPLATE} is not there.", file=sys.stderr)
+        return 2
     for fault in found:
         print(f"{TEMPLATE.name}: {fault}", file=sys.stderr)
     return 1 if found else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,6 +1,5 @@
-"""Erase one person's personal data from warehouse and files: ``python -m erasure --help``."""
+"""The steps of an erasure: plan, tables, files; and what is said of them."""
 
-import argparse
 import json
 import os
 import subprocess
@@ -12,39 +11,17 @@ from typing import Any
 import psycopg2
 
 from catalog.lineage import LineageError
-from erasure import ErasureError, Unfinished, files, plan
-from erasure.warehouse import Erased, ErasureWarehouse
 from ingestion.connection import AnotherLanding, WarehouseUnavailable, explain
 from ingestion.settings import SettingsError, from_environment
+from privacy import ErasureError, Unfinished, files, plan
+from privacy.tables import ErasureCounts, ErasureSession
 from sandbox.home import PROJECT
 
-DESCRIPTION = """\
-Erase the personal data of one person: raw tables, every version in the snapshots, marts, values that could not be cast,
-work files, logs, reports and docs. Orders, payments and history stay, bound to the same key. No later landing brings it
-back, although the source may still have it. Runs as the owner of the tables (libpq's variables)."""
-EXIT = """exit code: 0 erased, or nothing was left to erase; 1 erased, but tables that are not this project's may hold
-the person; 2 no such person, wrong usage or settings, nothing was changed; 3 the warehouse or a disk is not available,
-or a table could not be rewritten: run again."""
 
-
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m erasure",
-        description=DESCRIPTION,
-        epilog=EXIT,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("subject", help="the kind of person, as in meta.subject of a source column: customer")
-    parser.add_argument("key", nargs="?", help="their key: 103")
-    parser.add_argument(
-        "--again", action="store_true", help="everybody on the list, as columns are classified now; no key is needed"
-    )
-    parser.add_argument("--dry-run", action="store_true", help="say what would be changed, and change nothing")
-    options = parser.parse_args(arguments)
-    if bool(options.key) == options.again:
-        parser.error("name the key of one person, or --again for all who were erased before")
+def command(subject: str, key: str | None, dry_run: bool) -> int:
+    """``python -m privacy erase``: one person, or without a key all who are on the list; returns the exit code."""
     try:
-        return _run(options.subject, options.key, options.dry_run)
+        return _run(subject, key, dry_run)
     except Unfinished as error:
         code, message = 3, str(error)
     except (ErasureError, SettingsError, LineageError) as error:
@@ -66,10 +43,10 @@ def _run(subject: str, key: str | None, dry_run: bool) -> int:
     if not settings.erasure_key:
         raise ErasureError("ERASURE_KEY is not set: the list of who was erased is written under it. See .env.example.")
     wanted = plan.make(_compiled(), settings.raw_schema, subject)
-    warehouse = ErasureWarehouse(settings)
+    warehouse = ErasureSession(settings)
     try:
         keys = [key] if key else warehouse.listed(wanted)
-        done = Erased({}, {}, False, [])
+        done = ErasureCounts({}, {}, False, [])
         for one in keys:
             done.add(warehouse.erase(wanted, one, dry_run=dry_run))
         removed: dict[str, int] = {}
@@ -108,7 +85,7 @@ def _compiled() -> dict[str, Any]:
         return manifest
 
 
-def _summary(wanted: plan.Plan, done: Erased, removed: dict[str, int], who: str, dry_run: bool) -> str:
+def _summary(wanted: plan.ErasurePlan, done: ErasureCounts, removed: dict[str, int], who: str, dry_run: bool) -> str:
     lines = [f"{table:<50}{count:>10,} rows" for table, count in done.rows.items()]
     lines += [f"{schema:<50}{count:>10,} tables dropped" for schema, count in done.dropped.items()]
     lines += [f"{folder:<50}{count:>10,} files removed" for folder, count in removed.items()]
@@ -122,7 +99,3 @@ def _summary(wanted: plan.Plan, done: Erased, removed: dict[str, int], who: str,
         for table in done.elsewhere
     ]
     return "\n".join(lines)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,6 +1,5 @@
-"""The linters on changed files only: ``python -m review.lint --base main``. Needs no server and no dbt."""
+"""The linters on changed files only. Needs no server and no dbt."""
 
-import argparse
 import dataclasses
 import json
 import os
@@ -10,7 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from review import ReviewError, git
+from checks import CheckError, git
 from sandbox import home
 
 _SQL_FOLDERS = ("models", "tests/singular")
@@ -19,7 +18,7 @@ _DIALECTS = (("postgres", ()), ("redshift", ("--rules", "capitalisation.keywords
 
 
 @dataclasses.dataclass(frozen=True, order=True)
-class Finding:
+class LintFinding:
     path: str
     line: int
     column: int
@@ -36,11 +35,11 @@ class Finding:
         return f"::warning file={path},line={self.line},col={self.column}::{self.rule}: {text}"
 
 
-def findings(files: Sequence[Path], python: bool = True) -> list[Finding]:
+def findings(files: Sequence[Path], python: bool = True) -> list[LintFinding]:
     """What the linters find in these files, in order of place.
 
     Raises:
-        ReviewError: a linter did not run.
+        CheckError: a linter did not run.
     """
     sql = [path for path in files if path.suffix == ".sql" and path.as_posix().startswith(_SQL_FOLDERS)]
     code = [path for path in files if path.suffix == ".py"] if python else []
@@ -50,18 +49,18 @@ def findings(files: Sequence[Path], python: bool = True) -> list[Finding]:
     return sorted({finding for done in work for finding in done.result()})
 
 
-def announce(found: Sequence[Finding]) -> None:
+def announce(found: Sequence[LintFinding]) -> None:
     """Print the findings; on GitHub as annotations too."""
     for finding in found:
         print(finding.annotation() if os.environ.get("GITHUB_ACTIONS") else finding)
 
 
-def _sqlfluff(files: Sequence[Path], dialect: str, options: Sequence[str]) -> list[Finding]:
+def _sqlfluff(files: Sequence[Path], dialect: str, options: Sequence[str]) -> list[LintFinding]:
     # Processes cost more than they save on a handful of files.
     words = ["lint", "--dialect", dialect, *options, "--format", "json", "--processes", "1", "--disable-progress-bar"]
     report = json.loads(_run("sqlfluff", *words, *files))
     return [
-        Finding(
+        LintFinding(
             file["filepath"],
             violation.get("start_line_no", 1),
             violation.get("start_line_pos", 1),
@@ -73,9 +72,9 @@ def _sqlfluff(files: Sequence[Path], dialect: str, options: Sequence[str]) -> li
     ]
 
 
-def _ruff(files: Sequence[Path]) -> list[Finding]:
+def _ruff(files: Sequence[Path]) -> list[LintFinding]:
     return [
-        Finding(
+        LintFinding(
             os.path.relpath(item["filename"], home.PROJECT),
             item["location"]["row"],
             item["location"]["column"],
@@ -86,35 +85,28 @@ def _ruff(files: Sequence[Path]) -> list[Finding]:
     ]
 
 
-def _ruff_format(files: Sequence[Path]) -> list[Finding]:
+def _ruff_format(files: Sequence[Path]) -> list[LintFinding]:
     words = ("format", "--check", "--force-exclude", "--quiet", "--diff")
     changed = [line[4:].split("\t")[0] for line in _run("ruff", *words, *files).splitlines() if line.startswith("--- ")]
-    return [Finding(path, 1, 1, "format", "not formatted: run ruff format") for path in changed]
+    return [LintFinding(path, 1, 1, "format", "not formatted: run ruff format") for path in changed]
 
 
 def _run(tool: str, *words: str | Path) -> str:
     program = Path(sys.executable).with_name(tool)
     result = subprocess.run([program, *words], cwd=home.PROJECT, capture_output=True, text=True, check=False)
     if result.returncode not in (0, 1):  # 1: there are findings
-        raise ReviewError(f"{tool} did not run: {(result.stderr.strip().splitlines() or ['no message'])[-1]}")
+        raise CheckError(f"{tool} did not run: {(result.stderr.strip().splitlines() or ['no message'])[-1]}")
     return result.stdout
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """0: nothing found; 1: findings; 2: no such BASE, or a linter did not run."""
-    parser = argparse.ArgumentParser(prog="python -m review.lint", description=__doc__)
-    parser.add_argument("--base", default="main", help="any git ref (default: %(default)s)")
-    options = parser.parse_args(arguments)
+def command(base: str) -> int:
+    """``python -m checks changed``: print the findings; returns the exit code."""
     try:
-        files = git.changed_files(git.base_commit(options.base))
+        files = git.changed_files(git.base_commit(base))
         found = findings(files)
-    except ReviewError as error:
+    except CheckError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     announce(found)
     print(f"{len(files)} changed files, {len(found)} findings.")
     return 1 if found else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ingestion.settings import Settings
-from review.__main__ import FOLDER as REVIEW
+from review import FOLDER as REVIEW
 
 _OWN = (Path("target"), Path("logs"), Path("docs/site"), Path("reports"), REVIEW)
 """Folders of this project's making; relative to the current folder, which is the project's."""

@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from catalog.lineage import Column, Lineage, column_lineage, trace
-from erasure import ErasureError
+from privacy import ErasureError
 
 ERASED_CLASSES = ("direct", "free_text")
 """Classes of ``meta.pii`` that are erased. ``quasi`` stays: places and check numbers carry totals and keys."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Target:
+class PersonalTable:
     """A table that may hold the person."""
 
     schema: str
@@ -25,9 +25,9 @@ class Target:
 
 
 @dataclasses.dataclass(frozen=True)
-class Plan:
+class ErasurePlan:
     subject: str
-    targets: tuple[Target, ...]
+    targets: tuple[PersonalTable, ...]
     """Each after those it is made of."""
     kept: tuple[str, ...]
     """Personal columns that stay."""
@@ -35,7 +35,7 @@ class Plan:
     """Schema and name of all that dbt builds or reads."""
 
 
-def make(manifest: Mapping[str, Any], raw_schema: str, subject: str) -> Plan:
+def make(manifest: Mapping[str, Any], raw_schema: str, subject: str) -> ErasurePlan:
     """What to erase of a person of the kind ``subject``.
 
     Raises:
@@ -54,7 +54,7 @@ def make(manifest: Mapping[str, Any], raw_schema: str, subject: str) -> Plan:
         raise ErasureError(f"{twice[0]} has two columns with meta.subject: a row can be one person's only.")
     personal = {column for column, said in meta.items() if column[0] in tables and said.get("pii") in ERASED_CLASSES}
     targets = [
-        Target(
+        PersonalTable(
             raw_schema,
             sources[uid]["identifier"],
             key,
@@ -72,10 +72,12 @@ def make(manifest: Mapping[str, Any], raw_schema: str, subject: str) -> Plan:
     nodes = [node for node in manifest["nodes"].values() if node.get("alias")]
     known = {(node["schema"], node["alias"]) for node in nodes}
     known |= {(source["schema"], source["identifier"]) for source in manifest["sources"].values()}
-    return Plan(subject, tuple(targets), tuple(sorted(kept)), frozenset(known))
+    return ErasurePlan(subject, tuple(targets), tuple(sorted(kept)), frozenset(known))
 
 
-def _built(manifest: Mapping[str, Any], lineage: Lineage, keys: set[Column], personal: set[Column]) -> list[Target]:
+def _built(
+    manifest: Mapping[str, Any], lineage: Lineage, keys: set[Column], personal: set[Column]
+) -> list[PersonalTable]:
     """The tables and snapshots with a column that is made of a personal one, parents first."""
     lineage = {
         (uid, name): set() if _said(manifest["nodes"][uid], name).get("pii") is False else parents
@@ -101,7 +103,7 @@ def _built(manifest: Mapping[str, Any], lineage: Lineage, keys: set[Column], per
                 f"{node['name']} holds personal data ({', '.join(made_of)}), and {len(whose)} of its columns say whose:"
                 " give it one column that is a plain copy of the person's key."
             )
-        found.append(Target(node["schema"], node["alias"], whose[0], made_of))
+        found.append(PersonalTable(node["schema"], node["alias"], whose[0], made_of))
     return found
 
 

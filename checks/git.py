@@ -1,12 +1,10 @@
-"""What git knows: the commit to compare with, a checkout of it, and the files that differ."""
+"""What git knows: the commit to compare with, and the files that differ."""
 
 import contextlib
-import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
-from review import ReviewError
+from checks import CheckError
 from sandbox import home
 
 
@@ -14,11 +12,11 @@ def git(*words: str | Path) -> str:
     """Run git in the project's folder and return what it says.
 
     Raises:
-        ReviewError: git refused. Carries its last line.
+        CheckError: git refused. Carries its last line.
     """
     result = subprocess.run(["git", *words], cwd=home.PROJECT, capture_output=True, text=True, check=False)
     if result.returncode:
-        raise ReviewError(f"git {words[0]}: {(result.stderr.strip().splitlines() or ['failed'])[-1]}")
+        raise CheckError(f"git {words[0]}: {(result.stderr.strip().splitlines() or ['failed'])[-1]}")
     return result.stdout.strip()
 
 
@@ -26,16 +24,11 @@ def base_commit(base: str) -> str:
     """The commit a pull request onto ``base`` starts from; what happened on ``base`` since is not its doing."""
     try:
         commit = git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{base}^{{commit}}")
-    except ReviewError:
-        raise ReviewError(f"BASE={base} is no commit of this repository; fetch it, or name another.") from None
-    with contextlib.suppress(ReviewError):  # no common history: compare with the commit itself
+    except CheckError:
+        raise CheckError(f"BASE={base} is no commit of this repository; fetch it, or name another.") from None
+    with contextlib.suppress(CheckError):  # no common history: compare with the commit itself
         return git("merge-base", commit, "HEAD")
     return commit
-
-
-def describe(commit: str) -> str:
-    """Short hash and subject."""
-    return git("log", "-1", "--format=%h %s", commit)
 
 
 def changed_files(commit: str) -> list[Path]:
@@ -44,19 +37,3 @@ def changed_files(commit: str) -> list[Path]:
     unknown = git("ls-files", "--others", "--exclude-standard", "-z")
     names = {name for name in (differing + "\0" + unknown).split("\0") if name}
     return sorted(Path(name) for name in names if (home.PROJECT / name).is_file())
-
-
-@contextlib.contextmanager
-def worktree(commit: str, folder: Path) -> Iterator[Path]:
-    """The files of ``commit`` in ``folder``, which is removed afterwards; what a killed run left there goes first."""
-    _remove(folder)
-    git("worktree", "add", "--detach", "--force", folder, commit)
-    try:
-        yield folder
-    finally:
-        _remove(folder)
-
-
-def _remove(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    git("worktree", "prune")

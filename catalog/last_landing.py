@@ -4,11 +4,11 @@ import dataclasses
 import datetime
 from typing import Any
 
-from catalog.warehouse import connect
+from catalog.connection import connect
 
 
 @dataclasses.dataclass
-class Landing:
+class LastLanding:
     run_id: str
     source_database: str
     started_at: datetime.datetime
@@ -20,7 +20,7 @@ class Landing:
     """Table, column, reason and number of values that are kept beside the raw table."""
 
 
-def last_landing(schema: str) -> Landing | None:
+def last_landing(schema: str) -> LastLanding | None:
     """The last landing that was published into ``schema`` of the warehouse; None when there is none."""
     records = '"' + schema.replace('"', '""') + '"._landing'
     connection = connect()
@@ -49,6 +49,6 @@ def last_landing(schema: str) -> Landing | None:
                 " group by table_name, column_name, reason order by table_name, column_name, reason"
             )
             run_id, database, started_at, finished_at, loaded_at = run
-            return Landing(run_id, database, started_at, finished_at, loaded_at, tables, cursor.fetchall())
+            return LastLanding(run_id, database, started_at, finished_at, loaded_at, tables, cursor.fetchall())
     finally:
         connection.close()

@@ -4,53 +4,24 @@ import dataclasses
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import psycopg2
 from psycopg2.extras import execute_values
 
-from erasure import ErasureError, Unfinished
-from erasure.plan import Plan, Target
-from ingestion.connection import WarehouseUnavailable
+from ingestion.connection import Session, WarehouseUnavailable
 from ingestion.names import quote
-from ingestion.suppression import ERASED, erased_value, key_check, subject_hash
-from ingestion.warehouse import Warehouse
-from review.warehouse import MARK as REVIEWS
+from ingestion.suppression import ERASED, Suppressions, erased_value, key_check, subject_hash
+from privacy import ErasureError, Unfinished
+from privacy.plan import ErasurePlan, PersonalTable
+from review.schemas import MARK as REVIEWS
 
-_RECORDS = """
-create schema if not exists {erasure};
-create table if not exists {erasure}.suppressions (
-    subject text not null,
-    subject_hash text not null primary key,
-    key_check text not null
-);
-create table if not exists {erasure}.erased_columns (
-    subject text not null,
-    table_name text not null,
-    subject_column text not null,
-    column_name text not null,
-    primary key (table_name, column_name)
-);
-create table if not exists {erasure}.log (
-    subject text not null,
-    subject_hash text not null,
-    place text not null,
-    row_count bigint not null,
-    erased_by text not null,
-    erased_at timestamptz not null,
-    finished_at timestamptz
-);
-comment on schema {erasure} is
-    'Who was erased: hashes and counts, no personal data. Without it they would land again.';
-comment on table {erasure}.suppressions is 'One row per person whose personal data no landing takes in.';
-comment on table {erasure}.erased_columns is 'One row per raw column that such a person''s rows lose.';
-comment on table {erasure}.log is
-    'One row per erasure and table or folder. finished_at is empty while files are still to go.';
-"""
+_RECORDS = Path(__file__).with_name("erasure.sql")
 
 
 @dataclasses.dataclass
-class Erased:
+class ErasureCounts:
     """What one erasure did, or would do."""
 
     rows: dict[str, int]
@@ -62,22 +33,19 @@ class Erased:
     elsewhere: list[str]
     """Tables that are not this project's and have columns of such names."""
 
-    def add(self, other: "Erased") -> None:
+    def add(self, other: "ErasureCounts") -> None:
         self.rows = dict(Counter(self.rows) + Counter(other.rows))
         self.dropped |= other.dropped
         self.is_new |= other.is_new
         self.elsewhere = other.elsewhere
 
 
-class ErasureWarehouse(Warehouse):
+class ErasureSession(Session):
     """Holds the landing's lock: no landing runs at the same time."""
 
-    def listed(self, plan: Plan) -> list[str]:
+    def listed(self, plan: ErasurePlan) -> list[str]:
         """The keys, of people who are on the list, that the warehouse still knows."""
-        self.suppressions()
-        if self._value("select to_regclass(%s) is null", (f"{self.erasure}.suppressions",)):
-            return []
-        hashes = {hashed for (hashed,) in self._rows(f"select subject_hash from {self.erasure}.suppressions")}
+        hashes = self._listed_hashes()
         keys: set[str] = set()
         for target in plan.targets:
             table = f"{quote(target.schema)}.{quote(target.name)}"
@@ -87,21 +55,29 @@ class ErasureWarehouse(Warehouse):
                 keys |= {key for (key,) in found if self._hash(plan, key) in hashes}
         return sorted(keys)
 
-    def _hash(self, plan: Plan, key: str) -> str:
+    def _listed_hashes(self) -> set[str]:
+        """Raises ``SettingsError``: the list was written under another ``ERASURE_KEY``."""
+        if self._value("select to_regclass(%s) is null", (f"{self.erasure}.suppressions",)):
+            return set()
+        listed = self._rows(f"select subject_hash, key_check from {self.erasure}.suppressions")
+        Suppressions.check(self._settings.erasure_key, {check for _, check in listed})
+        return {hashed for hashed, _ in listed}
+
+    def _hash(self, plan: ErasurePlan, key: str) -> str:
         return subject_hash(self._settings.erasure_key, plan.subject, key)
 
-    def erase(self, plan: Plan, key: str, *, dry_run: bool) -> Erased:
+    def erase(self, plan: ErasurePlan, key: str, *, dry_run: bool) -> ErasureCounts:
         """Erase the person, put them on the list and write the record; all at once.
 
         Raises:
             ErasureError: nobody has this key, or a statement was refused. Nothing was changed.
             SettingsError: the list was written under another ``ERASURE_KEY``.
         """
-        self.suppressions()
+        self._listed_hashes()
         hashed = self._hash(plan, key)
         self.begin()
         try:
-            self._execute(_RECORDS.replace("{erasure}", self.erasure))
+            self._execute(_RECORDS.read_text(encoding="utf-8").replace("{{ erasure }}", self.erasure))
             targets = self._locked(plan.targets)
             listed = bool(self._rows(f"select 1 from {self.erasure}.suppressions where subject_hash = %s", (hashed,)))
             if not listed and not any(self._has(target, key) for target in targets):
@@ -121,9 +97,9 @@ class ErasureWarehouse(Warehouse):
             self._execute("rollback" if dry_run or not is_new else "commit")
         except psycopg2.Error as error:
             raise ErasureError(f"{_explain(error)} Nothing was changed.") from None
-        return Erased(rows, dropped, is_new, elsewhere)
+        return ErasureCounts(rows, dropped, is_new, elsewhere)
 
-    def finish(self, plan: Plan, keys: Sequence[str], removed: dict[str, int]) -> None:
+    def finish(self, plan: ErasurePlan, keys: Sequence[str], removed: dict[str, int]) -> None:
         """Rewrite the tables that were touched, so that no dead row keeps anything, and close the record.
 
         ``removed`` are the files that went, by folder.
@@ -143,7 +119,7 @@ class ErasureWarehouse(Warehouse):
                 (hashed,),
             )
 
-    def _locked(self, targets: Iterable[Target]) -> list[Target]:
+    def _locked(self, targets: Iterable[PersonalTable]) -> list[PersonalTable]:
         """The targets that are there, with the columns they have, each locked against readers and writers.
 
         A dbt build that has read a table and not yet written what it made of it is waited for: parents come first.
@@ -173,10 +149,10 @@ class ErasureWarehouse(Warehouse):
             )
         )
 
-    def _has(self, target: Target, key: str) -> bool:
+    def _has(self, target: PersonalTable, key: str) -> bool:
         return bool(self._value(f"select exists (select from {_theirs(target)})", (key,)))
 
-    def _erase_rows(self, target: Target, key: str) -> int:
+    def _erase_rows(self, target: PersonalTable, key: str) -> int:
         if not target.columns:
             return 0
         values = self._values(target)
@@ -189,7 +165,7 @@ class ErasureWarehouse(Warehouse):
             (key,),
         )
 
-    def _values(self, target: Target) -> dict[str, str | None]:
+    def _values(self, target: PersonalTable) -> dict[str, str | None]:
         """What each column becomes: what the landing sends from now on, and what dbt makes of that."""
         if target.is_raw:
             landed = self._rows(
@@ -208,7 +184,7 @@ class ErasureWarehouse(Warehouse):
             for name in target.columns
         }
 
-    def _erase_exceptions(self, plan: Plan, targets: list[Target], key: str) -> dict[str, int]:
+    def _erase_exceptions(self, plan: ErasurePlan, targets: list[PersonalTable], key: str) -> dict[str, int]:
         """Originals that no type could hold. Those whose row is known by its hash alone all go; the next landing, which
         reads the table anew, brings those of others back."""
         count = 0
@@ -240,7 +216,7 @@ class ErasureWarehouse(Warehouse):
             self._execute(f"drop schema {quote(name)} cascade")
         return {name: count for name, count in copies if count}
 
-    def _columns(self, plan: Plan) -> set[tuple[Any, ...]]:
+    def _columns(self, plan: ErasurePlan) -> set[tuple[Any, ...]]:
         return set(
             self._rows(
                 f"select table_name, subject_column, column_name from {self.erasure}.erased_columns where subject = %s",
@@ -256,7 +232,7 @@ class ErasureWarehouse(Warehouse):
             )
         )
 
-    def _record(self, plan: Plan, hashed: str, rows: dict[str, int]) -> None:
+    def _record(self, plan: ErasurePlan, hashed: str, rows: dict[str, int]) -> None:
         self._execute(
             f"insert into {self.erasure}.suppressions values (%s, %s, %s) on conflict do nothing",
             (plan.subject, hashed, key_check(self._settings.erasure_key)),
@@ -284,7 +260,7 @@ class ErasureWarehouse(Warehouse):
                 f"insert into {self.erasure}.log values (%s, %s, %s, %s, session_user, clock_timestamp(), null)", line
             )
 
-    def _elsewhere(self, plan: Plan) -> list[str]:
+    def _elsewhere(self, plan: ErasurePlan) -> list[str]:
         """Tables, no source or model of this project, with a column named like one that was erased."""
         names = sorted({name for target in plan.targets for name in target.columns})
         found = self._rows(
@@ -313,11 +289,11 @@ class ErasureWarehouse(Warehouse):
             raise Unfinished(_unwritten(table, "the right to vacuum it is missing"))
 
 
-def _theirs(target: Target) -> str:
+def _theirs(target: PersonalTable) -> str:
     return f"{quote(target.schema)}.{quote(target.name)} where {quote(target.subject_column)}::text = %s"
 
 
-def _raw_columns(plan: Plan) -> set[tuple[Any, ...]]:
+def _raw_columns(plan: ErasurePlan) -> set[tuple[Any, ...]]:
     """Raw table, the column that says whose a row is, and a column that is erased."""
     return {
         (target.name, target.subject_column, name)
