@@ -1,8 +1,8 @@
-"""Of what a database says when a statement fails, no value of a row gets into dbt's output, logs and artifacts.
+"""Keep values of rows out of dbt's output, logs and artifacts when a statement fails.
 
-dbt loads every module on Python's path whose name begins with ``dbt_`` as a plugin; ``make setup`` puts this folder on
-the path of .venv, so that dbt started by hand has it too. What went wrong, where, and the SQLSTATE stay; the database
-itself tells the rest to whoever may ask it.
+dbt loads every module on Python's path with a name like ``dbt_...`` as a plugin. ``make setup`` puts this folder on the
+path of .venv, so dbt started by hand has it too. The kind of error, its place and the SQLSTATE stay. The database
+itself tells the rest to its users.
 """
 
 import contextlib
@@ -15,18 +15,18 @@ from dbt.plugins.manager import dbtPlugin
 
 
 def without_values(message: str, code: str) -> str:
-    """The message's first part; of an error about data (SQLSTATE 22, 23, and ``raise``) without what it quotes."""
+    """The message's first part; of an error about data (SQLSTATE 22, 23, and ``raise``) without quoted values."""
     kept = re.split(r"\n(?:DETAIL|CONTEXT|HINT|LINE \d+|QUERY|WHERE):", message.strip())[0]
     if code[:2] in ("22", "23", "P0"):
         kept = re.sub(r'".*"', '"..."', kept, flags=re.DOTALL) if code[:2] != "23" else kept
         kept = kept.splitlines()[0]
-    elif place := re.search(r"\nLINE \d+:.*", message):  # of the statement, which holds no row
+    elif place := re.search(r"\nLINE \d+:.*", message):  # of the statement: it holds no row
         kept += place[0]
     return f"{kept}\nSQLSTATE {code}" if code else kept
 
 
 def discreet(manager: Any, kind: type[Exception], retold: Callable[[Any], Exception]) -> Any:
-    """The adapter's connection manager, which raises ``retold(error)`` for an ``error`` of this kind."""
+    """The adapter's connection manager, made to raise ``retold(error)`` for an ``error`` of this kind."""
 
     class Discreet(manager):  # type: ignore[misc]
         @contextlib.contextmanager

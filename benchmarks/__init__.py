@@ -1,8 +1,8 @@
 """How fast the landing and the build are, against a floor measured in the same run.
 
-They use a sandbox of their own, ``.sandbox/bench``, and never the servers that the environment or ``.env`` names:
-importing this package says so to ``sandbox``, which reads its folder when it is imported. Python programs start from
-compiled modules, as those do that have run before, also where the environment forbids to write any.
+They use a sandbox of their own, ``.sandbox/bench``, and never the servers of the environment or of ``.env``. Importing
+this package tells ``sandbox``, because that reads its folder on import. Python programs start from compiled modules, as
+in any second run. This holds even if the environment forbids Python to write them.
 """
 
 import os

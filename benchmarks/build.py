@@ -1,14 +1,14 @@
-"""`dbt build` against the same SQL without dbt: `python -m benchmarks.build --help`, or `make bench-build`.
+"""dbt build against the same SQL without dbt: python -m benchmarks.build --help, or make bench-build.
 
 Every round starts with an empty warehouse and a first landing:
 
-dbt, full             `dbt build --full-refresh`: models, snapshots, seeds and data tests, as `make run` has them
-dbt, 1 % changed      `dbt build` after 1 % of the orders changed with their lines and were landed
-dbt, nothing changed  after a landing that changed nothing
-queries               of the marts by product line, country and month
-floor, one session    the compiled SQL of the full build as `create table as` and `create view` in one run of psql,
-                      then that of the data tests in another
-floor, four sessions  the same, as many statements at a time as dbt has threads, each as soon as its inputs are there
+dbt, full             All nodes, as in make run, by dbt build --full-refresh.
+dbt, 1 % changed      After 1 % of the orders changed with their lines.
+dbt, nothing changed  After a landing without changes.
+Queries               The marts by product line, country and month.
+Floor, one session    The compiled SQL of the full build in one run of psql, as create table as and create view. Then
+                      the data tests in another run.
+Floor, four sessions  The same, with as many statements at a time as dbt has threads, each as soon as its inputs exist.
 
 The figures are medians over the rounds. The project is parsed once before, as on any machine but a new one.
 """
@@ -76,7 +76,7 @@ class Floor:
     schemas: set[str]
     models: dict[str, str]
     inputs: dict[str, set[str]]
-    """Names of the nodes in ``models`` that each reads."""
+    """Names of the nodes in ``models`` read by each."""
     tests: dict[str, str]
 
 
@@ -140,7 +140,7 @@ def dbt(*words: str) -> Command:
 
 
 def where_time_went(wall: float) -> Spent:
-    """What ``run_results.json`` says of the last build, which took ``wall`` seconds."""
+    """Read from ``run_results.json`` of the last build, ``wall`` seconds in all."""
     results = json.loads((TARGET / "run_results.json").read_text(encoding="utf-8"))
     nodes = {result["unique_id"]: result["execution_time"] for result in results["results"]}
     by_type: dict[str, float] = defaultdict(float)
@@ -155,7 +155,7 @@ def where_time_went(wall: float) -> Spent:
 
 
 def floor_of_last_build() -> Floor:
-    """The statements of the build that has just ended, from its manifest."""
+    """The statements of the last build, from its manifest."""
     manifest = json.loads((TARGET / "manifest.json").read_text(encoding="utf-8"))
     floor = Floor(set(), {}, {}, {})
     for name, node in manifest["nodes"].items():
@@ -171,7 +171,7 @@ def floor_of_last_build() -> Floor:
 
 
 def statement(node: Mapping[str, Any]) -> str:
-    """What makes a model, snapshot or seed, where there is none yet."""
+    """The statement that makes a new model, snapshot or seed."""
     relation = node["relation_name"]
     if node["resource_type"] == "seed":
         with (PROJECT / node["original_file_path"]).open(encoding="utf-8", newline="") as file:

@@ -1,17 +1,17 @@
-"""The landing against a raw copy of the same tables: `python -m benchmarks.landing --help`, or `make bench`.
+"""The landing against a raw copy of the same tables: python -m benchmarks.landing --help, or make bench.
 
 Every round, in this order, all on the same servers:
 
-raw pipe              `mariadb --quick` into `psql`'s COPY, two tables at a time, into empty tables: the floor
-raw pipe, checked     the same, then both servers add up a CRC32 of every row: the floor of a checked copy
-ours, first load      `python -m ingestion` with nothing there, to the end: read, verified, published
-ours, 1 % changed     after 1 % of orders and of order lines changed
-ours, nothing changed all is read and found the same
-ours, not written to  the next of which no table is read; for a while after a change the server writes to itself
-peers                 with `--peers`: stock dlt in its fastest configuration, pgloader where it is installed
+Raw pipe              mariadb --quick into psql's COPY, two tables at a time, into empty tables: the floor.
+Raw pipe, checked     The same, then both servers add up a CRC32 of every row: the floor of a checked copy.
+Ours, first load      python -m ingestion with nothing there, to the end: read, verified, published.
+Ours, 1 % changed     The same after 1 % of orders and of order lines changed.
+Ours, nothing changed All is read and found the same.
+Ours, not written to  The next landing without a table to read. After a change the server writes to itself for a while.
+Peers                 With --peers: stock dlt in its fastest configuration, and pgloader if it is installed.
 
-The figures are medians over the rounds. A figure counts only if the program did its work: the pipe's rows are the
-same as ours, ours reports the changes that were made, a peer has as many rows per table.
+The figures are medians over the rounds. A figure counts only if the program did its work: the pipe's rows are ours,
+our report has the changes that were made, a peer has as many rows per table.
 """
 
 import argparse
@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def warm_up(environment: Environment) -> None:
-    """A first load that is not measured: the source's rows are in its memory, Python's modules are compiled."""
+    """A first load without a measurement: rows get into the source's memory, Python's modules are compiled."""
     measure.forget_landings()
     measure.land(environment)
 
@@ -110,11 +110,11 @@ def source_tables() -> dict[str, list[tuple[str, str]]]:
 
 
 def pipe(environment: Environment) -> Cost | None:
-    """Copy all tables into schema ``pipe``; None where there is no client.
+    """Copy all tables into schema ``pipe``; None if there is no client.
 
-    The client's batch format escapes tabs, line breaks and backslashes as COPY reads them, and prints NULL as the word,
-    which no text of the generated data is: ``compare_with_pipe`` would tell. Bytes go as hex; carriage returns, which
-    COPY refuses, are escaped by ``sed`` in the few tables that hold any.
+    The client's batch format escapes tabs, line breaks and backslashes as COPY reads them. It prints NULL as the word.
+    No text of the generated data is that word: ``compare_with_pipe`` would tell. Bytes go as hex. COPY refuses carriage
+    returns, so ``sed`` escapes them in the few tables with any.
     """
     client = find("mariadb", "mysql")
     if client is None:
@@ -241,7 +241,7 @@ def peer_environment() -> Path:
 
 
 def peer(command: Command, environment: Environment) -> Cost:
-    """What a tool costs that loads all tables into schema ``peer``."""
+    """The cost of a tool for loading all tables into schema ``peer``."""
     with measure.on_warehouse() as cursor:
         for schema in ("peer", "peer_staging"):
             cursor.execute(f"drop schema if exists {schema} cascade")

@@ -1,4 +1,4 @@
-"""What both benchmarks share: servers with data, what a program costs, and the report.
+"""Shared by both benchmarks: servers with data, the cost of a program, and the report.
 
 A program's CPU time and memory come from ``wait4``; those of the servers and of the machine from ``/proc``, so this
 runs on Linux only.
@@ -33,23 +33,23 @@ Stream = int | IO[bytes] | None
 
 
 class BenchmarkFailed(Exception):
-    """A program failed or did something else than what was to be measured."""
+    """A program failed or did other work than was to be measured."""
 
 
 @dataclasses.dataclass
 class Cost:
-    """What programs cost from the start of the first to the end of the last."""
+    """The cost of programs from the start of the first to the end of the last."""
 
     wall: float = 0.0
     """Seconds."""
     cpu: float = 0.0
-    """Seconds, user and system, of the programs and what they started; the servers are not in it."""
+    """Seconds, user and system, of the programs and their children, without the servers."""
     server_cpu: float = 0.0
     """The same of MySQL and Postgres."""
     other_cpu: float = 0.0
     """The same of everything else on the machine: near 0, or the measurement was disturbed."""
     memory: float = 0.0
-    """Most MiB that the programs and what they started held at one moment, looked at ten times a second."""
+    """Most MiB held by the programs and their children at one moment, looked at ten times a second."""
 
     def __add__(self, after: "Cost") -> "Cost":
         """Of both, one after the other."""
@@ -72,7 +72,7 @@ class Cost:
 
 
 class Stopwatch:
-    """Measures the programs that are started inside a ``with``; ``cost`` is there after it."""
+    """Measures the programs started inside a ``with``; ``cost`` is there after it."""
 
     def __init__(self, environment: Environment):
         self.environment = environment
@@ -84,14 +84,14 @@ class Stopwatch:
 
     def __enter__(self) -> "Stopwatch":
         with on_warehouse(admin=True) as cursor:
-            cursor.execute("checkpoint")  # nobody pays for what another has written
+            cursor.execute("checkpoint")  # nobody pays for the writes of another
         self._log = LOG.open("wb")
         self._servers, self._machine, self._started = _server_seconds(), _machine_seconds(), time.monotonic()
         self._looking.start()
         return self
 
     def start(self, command: Command, stdin: Stream = None, stdout: Stream = None) -> "subprocess.Popen[bytes]":
-        """Start a program; what it prints goes to the log, unless ``stdout`` says otherwise."""
+        """Start a program; its output goes to the log, unless ``stdout`` says otherwise."""
         process = subprocess.Popen(
             command, cwd=PROJECT, env=self.environment, stdin=stdin, stdout=stdout or self._log, stderr=self._log
         )
@@ -99,7 +99,7 @@ class Stopwatch:
         return process
 
     def start_pipe(self, commands: Sequence[Command]) -> "list[subprocess.Popen[bytes]]":
-        """Start programs of which each reads what the one before prints."""
+        """Start programs in a pipe, each reading from the one before."""
         started: list[subprocess.Popen[bytes]] = []
         for number, command in enumerate(commands, 1):
             before = started[-1].stdout if started else None
@@ -144,7 +144,7 @@ def cost_of(command: Command, environment: Environment) -> Cost:
 
 @contextlib.contextmanager
 def servers() -> Iterator[dict[str, str]]:
-    """The sandbox's own servers, up for as long as the benchmark runs; yields the variables that programs need."""
+    """The sandbox's own servers, up for as long as the benchmark runs; yields the variables for programs."""
     with home.locked():
         settings = mysql.start() | postgres.start()
     try:
@@ -158,7 +158,7 @@ def servers() -> Iterator[dict[str, str]]:
 def fill(scale: float) -> None:
     """Make the source hold generated data of this scale, in a process of its own.
 
-    A program's peak memory counts from that of the process that starts it, so this one must stay small.
+    A program's peak memory starts at that of its parent process, so this one must stay small.
     """
     with concurrent.futures.ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         pool.submit(_fill, scale).result()
@@ -185,7 +185,7 @@ def on_warehouse(*, admin: bool = False) -> Iterator[Any]:
 
 @contextlib.contextmanager
 def on_source() -> Iterator[Any]:
-    """A cursor with all rights on the source; what is changed is committed at the end."""
+    """A cursor with all rights on the source; changes are committed at the end."""
     with mysql.connect(home.read_state()[mysql.NAME], mysql.DATABASE) as opened, opened.cursor() as cursor:
         yield cursor
         opened.commit()
@@ -200,14 +200,14 @@ def land(environment: Environment) -> tuple[Cost, list[dict[str, Any]]]:
 
 
 def forget_landings() -> None:
-    """Drop all that a landing has made, so that the next is a first one."""
+    """Drop everything made by landings, so that the next is a first one."""
     with on_warehouse() as cursor:
         cursor.execute(f"drop schema if exists {RAW} cascade")
         cursor.execute("drop schema if exists landing_classicmodels cascade")
 
 
 def vacuum() -> None:
-    """Do now what autovacuum has done by the time of the next night's build, and would else do during it."""
+    """Do now the work that autovacuum has done before the next night's build, and would else do during it."""
     with on_warehouse(admin=True) as cursor:
         cursor.execute("vacuum analyze")
 
@@ -242,7 +242,7 @@ def change_one_percent() -> None:
 
 
 def _wait_for_sessions_to_end() -> None:
-    """A session that is just ending is in nobody's CPU time; Postgres' first process has it a moment later."""
+    """A session in its last moment is in nobody's CPU time; Postgres' first process has it a moment later."""
     with on_warehouse(admin=True) as cursor:
         for _ in range(40):
             cursor.execute(
@@ -256,7 +256,7 @@ def _wait_for_sessions_to_end() -> None:
 
 
 def _server_seconds() -> float:
-    """CPU seconds of both servers so far; Postgres' first process has those of its children that ended."""
+    """CPU seconds of both servers so far; Postgres' first process includes its ended children."""
     folder = home.servers_home()
     first = {
         int((folder / server / "data" / file).read_text().split()[0])
@@ -270,7 +270,7 @@ def _server_seconds() -> float:
 
 
 def _processes() -> dict[int, list[str]]:
-    """Of all processes, what /proc says of each after its name: state, parent, ..."""
+    """The fields of /proc of all processes, after their names: state, parent, ..."""
     found = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
@@ -285,7 +285,7 @@ def _machine_seconds() -> float:
 
 
 def _memory(pids: set[int]) -> float:
-    """MiB that these processes and all they started hold; of pages that several share, each has its part."""
+    """MiB held by these processes and their children; of a shared page, each has its part."""
     parents = {pid: int(status[1]) for pid, status in _processes().items()}
     while more := {pid for pid, parent in parents.items() if parent in pids} - pids:
         pids |= more
@@ -301,7 +301,7 @@ def _memory(pids: set[int]) -> float:
 
 
 class Machine:
-    """How busy the machine is with other things: what a reader needs to trust the figures."""
+    """How busy the machine is with other things, so that a reader can trust the figures."""
 
     def __init__(self) -> None:
         self.cores = len(os.sched_getaffinity(0))
@@ -348,7 +348,7 @@ def write_report(name: str, content: Mapping[str, Any]) -> None:
 
 
 def main(run: Callable[[], None]) -> int:
-    """Run a benchmark; what goes wrong is told in a few lines."""
+    """Run a benchmark; a failure is told in a few lines."""
     if not Path("/proc/stat").exists():
         print("error: the benchmarks read /proc, which only Linux has", file=sys.stderr)
         return 1

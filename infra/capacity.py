@@ -1,7 +1,7 @@
 """What a size costs on Redshift Serverless, by the assumptions that are its options.
 
 A model of a few multiplications, not a measurement. Every number it starts from is a field of ``Assumptions`` with its
-unit and where it comes from; each may be set from the command line. ``infra/CAPACITY.md`` has the table it prints.
+unit and source, and an option of the command line. ``infra/CAPACITY.md`` has the table it prints.
 """
 
 import argparse
@@ -60,7 +60,7 @@ class Assumptions:
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What one size needs. Times in hours, money in dollars per month."""
+    """The needs of one size. Times in hours, money in dollars per month."""
 
     lines: int
     raw_gigabytes: float
@@ -92,7 +92,7 @@ def plan(lines: int, assumptions: Assumptions | None = None) -> Plan:
     rpus = int(a.rpus) or _rpus(work / a.full_build_hours, a)
     read_hours = raw / (a.read_megabytes_per_second * a.readers) / 3600
     copy_rpu_hours = raw / a.copy_megabytes_per_rpu_second / 3600
-    # A night reads all of MySQL, which is how changes are found; only tables that changed are copied: here, all.
+    # A night reads all of MySQL to find changes, and copies only changed tables: here, all.
     night_rpu_hours = copy_rpu_hours + work * (a.passes_of_a_night / a.passes_of_a_full_build) * (1 + a.changed_share)
     rpu_hours = night_rpu_hours * a.nights_per_month + a.query_hours_per_month * rpus
     stored = (raw + marts) / a.compression / 1000

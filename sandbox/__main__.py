@@ -14,19 +14,19 @@ from typing import NoReturn
 import psycopg2
 import pymysql
 
-from ingestion.environment import is_local
+from landing.environment import is_local
 from sandbox import demo, home, mysql, postgres, source
 from sandbox.generate import SMALLEST_SCALE
 from sandbox.trade import trade
 
 
 def warehouse_is_elsewhere(given: Mapping[str, str]) -> bool:
-    """Whether the environment names a Postgres, or the warehouse is Redshift, which is never the sandbox's."""
+    """Whether the environment names a Postgres, or the warehouse is Redshift, never the sandbox's own."""
     return bool(given.get("PGHOST")) or given.get("DBT_TARGET") == "redshift"
 
 
 def up() -> dict[str, str]:
-    """Start what the environment does not name; writes ``.sandbox/env`` and returns all settings."""
+    """Start the servers that the environment does not name; writes ``.sandbox/env`` and returns all settings."""
     given = home.given()
     with home.locked():
         own: dict[str, str] = {}
@@ -84,7 +84,7 @@ def load(dump: Path | None, scale: float, seed: int) -> bool:
 
 
 def play(days: int, seed: int, first: datetime.date | None) -> None:
-    """Trade on the private source for some days in a row and print what each changed."""
+    """Trade on the private source for some days in a row and print the changes of each."""
     settings = up()
     if home.given().get("MYSQL_HOST"):
         raise home.SandboxError("MYSQL_HOST names a server of yours; trade is played on the sandbox's only.")

@@ -27,7 +27,7 @@ _QUESTIONS = {
 
 
 def run(load: Callable[[], bool], settings: Callable[[], dict[str, str]]) -> int:
-    """Run every step, saying how long each took; stops at the first that fails and returns its exit code."""
+    """Run every step, saying how long each took; stops at the first failure and returns its exit code."""
     times: list[tuple[str, float]] = []
 
     def timed(name: str, step: Callable[[], Any]) -> Any:
@@ -93,12 +93,12 @@ class Dbt:
 
 
 def write_docs(dbt: Dbt) -> bool:
-    """Write the docs site from what dbt knows, and from its last build if there was one."""
+    """Write the docs site from dbt's artifacts, and from its last build if there was one."""
     from catalog import lineage, project, site
 
     target = Path(os.environ.get("DBT_TARGET_PATH") or "target")
     project.keep_build_results(target)
-    dbt.run("source", "freshness")  # sources that are not fresh are shown on a page; that is no failure
+    dbt.run("source", "freshness")  # stale sources are shown on a page; that is no failure
     if not dbt.run("docs", "generate", "--static"):
         return False
     try:

@@ -3,8 +3,8 @@
 Shape    names, columns, types and keys of the well-known sample database, so the same models run on both.
 Size     scale 1 is about the real one (326 orders, some 3,000 lines). Customers, orders, lines and payments grow with
          the scale, products and employees with its square root; offices and product lines stay.
-Quirks   what makes the real data hard is planted by row number, so it is there at every scale: trailing blanks, missing
-         and shared postal codes, customers without a rep, cancelled orders that had shipped, ...
+Quirks   The hard parts of the real data are planted by row number, so they are there at every scale. Examples are
+         trailing blanks, missing and shared postal codes, customers without a rep, cancelled orders that had shipped.
 Same     only ``random()`` and integer arithmetic decide, so a seed gives the same rows on every machine and Python.
 """
 

@@ -1,7 +1,7 @@
-"""Where the sandbox keeps its files, and as whom its servers run.
+"""The folders of the sandbox, and the account of its servers.
 
-Postgres refuses to run as root. Started by root, both servers run as ``nobody``, in a folder that account can
-reach: ``.sandbox/`` where possible, else one under ``/var/tmp``, named after the project's path.
+Postgres refuses to run as root. Started by root, both servers run as ``nobody``, in a folder within its
+reach: ``.sandbox/`` if possible, else one under ``/var/tmp``, named after the project's path.
 """
 
 import contextlib
@@ -27,11 +27,11 @@ _STATE_FILE = SANDBOX / "state.json"
 
 
 class SandboxError(Exception):
-    """What went wrong and what to do about it, in words for the person at the keyboard."""
+    """A failure and its remedy, in words for the person at the keyboard."""
 
 
 def server_account() -> str | None:
-    """The unprivileged account that servers run as when we are root; None when we are not."""
+    """The unprivileged account of the servers if we are root; None if we are not."""
     return "nobody" if os.geteuid() == 0 else None
 
 
@@ -48,7 +48,7 @@ def reachable(path: Path) -> bool:
 
 
 def open_to_all(folder: Path) -> None:
-    """Let any account read what is in ``folder``, and run what its owner may run."""
+    """Let any account read ``folder``, and run the programs that its owner may run."""
     for path in (folder, *folder.rglob("*")):
         if not path.is_symlink():
             mode = path.stat().st_mode
@@ -124,7 +124,7 @@ def free_port(wanted: int | None = None) -> int:
 
 
 def read_state() -> dict[str, Any]:
-    """What the sandbox remembers: ports and passwords per server, and which data was loaded."""
+    """The sandbox's memory: ports and passwords per server, and the data that was loaded."""
     if not _STATE_FILE.exists():
         return {}
     state: dict[str, Any] = json.loads(_STATE_FILE.read_text(encoding="utf-8"))
@@ -148,7 +148,7 @@ def parse_env(text: str) -> dict[str, str]:
     """The ``KEY=value`` lines of a file; values are literal, comments and blank lines are skipped.
 
     Raises:
-        SandboxError: a line is anything else. Names the line's number, never what it says.
+        SandboxError: a line is anything else. Names the line's number, never its text.
     """
     settings = {}
     for number, line in enumerate(text.splitlines(), 1):
@@ -169,7 +169,7 @@ def given() -> dict[str, str]:
 
 
 def environment() -> dict[str, str]:
-    """The settings in force, secrets read from their files. A server that the outside names is taken whole from there.
+    """The settings in force, secrets read from their files. A server named outside is taken whole from there.
 
     Raises:
         SandboxError: a file cannot be read.
@@ -186,7 +186,7 @@ def environment() -> dict[str, str]:
 
 
 def forget_leftovers() -> None:
-    """Take libpq's settings for another server, such as PGSSLMODE, out of this process where no PGHOST names one."""
+    """Take libpq's settings for another server, such as PGSSLMODE, out of this process if PGHOST names none."""
     if not given().get("PGHOST"):
         own = _read_env(ENV_FILE)
         for name in [name for name in os.environ if name.startswith("PG") and name not in own]:

@@ -1,7 +1,7 @@
-"""Look for what the Python package index cannot give, before anything is made; runs on a bare Python.
+"""Look for programs that the Python package index cannot give, before anything is made; runs on a bare Python.
 
-A MySQL-compatible server is needed unless ``MYSQL_HOST`` names one. It is installed with apt-get where root or a
-password-free sudo allows; otherwise the message says what to run.
+A MySQL-compatible server is needed unless ``MYSQL_HOST`` names one. It is installed with apt-get if root or a
+password-free sudo allows; otherwise the message names the command.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from pathlib import Path
 SERVERS = ("mariadbd", "mysqld")
 _SYSTEM_FOLDERS = "/usr/sbin:/usr/local/sbin:/usr/libexec:/opt/homebrew/bin:/usr/local/bin"
 PACKAGES = ["mariadb-server-core", "mariadb-client-core"]
-"""The second has ``my_print_defaults``, which the first one's installer calls and does not ask for."""
+"""The second has ``my_print_defaults``. The first one's installer calls it and does not ask for it."""
 ADVICE = """\
 No MySQL-compatible server (mariadbd or mysqld) is on this machine, and it cannot be installed from here.
 Nothing was changed. Do one of these and run the same command again:
@@ -52,7 +52,7 @@ def main() -> int:
 
 
 def find(*names: str) -> "str | None":
-    """The first of these programs (default: a server) on PATH or in the folders where servers are installed."""
+    """The first of these programs (default: a server) on PATH or in the usual folders of servers."""
     search = os.environ.get("PATH", "") + ":" + _SYSTEM_FOLDERS
     found = (shutil.which(name, path=search) for name in names or SERVERS)
     return next((path for path in found if path), None)
