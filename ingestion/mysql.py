@@ -1,18 +1,14 @@
 """Land the tables of a MySQL database, exactly, in the warehouse schema ``raw_<database>``.
 
-Source   the tables of ``MYSQL_DATABASE``, read in one consistent snapshot by ``landing``, which writes files of rows.
-Copy     dlt copies the files into the schema ``landing_<database>``; on Redshift ``S3Copier`` does.
-Publish  ``landing`` checks the checksums of what arrived and publishes all tables in one transaction.
+Read     ``landing`` reads the tables in one consistent snapshot of MySQL and writes files of rows.
+Copy     dlt copies finished files into the schema ``landing_<database>`` while MySQL sends on.
+Publish  ``landing`` compares the checksums of what arrived with MySQL's, then publishes all tables in one transaction.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import dlt
-from dlt.common.destination.configuration import CsvFormatConfiguration
-
-from ingestion.destination import ExactPostgres, alone, explained
 from landing.files import CopyResult, RowFile
 from landing.landing import open_landing
 from landing.report import LandingReport
@@ -30,60 +26,61 @@ def land(settings: Settings) -> LandingReport:
         SettingsError: a setting fits nothing, or not to what landed before.
     """
     with open_landing(settings) as landing:
-        copy = copier(settings, landing.folder)
+        # dlt imports no finished CSV files into Redshift
+        redshift = S3Copier(settings) if settings.warehouse == "redshift" else None
         for files in landing.read():
-            landing.loaded(copy(files))
+            landing.loaded(redshift.copy(files) if redshift else copy(files, settings, landing.folder))
         return landing.publish()
 
 
-@dlt.source(name="mysql")
-def mysql_tables(files: Sequence[RowFile]) -> Iterator[Any]:
-    """One resource per table, whose items are finished files of its rows."""
-    for table in dict.fromkeys(file.table for file in files):
-        # not nullable: else dlt would read an empty text as NULL
-        columns: Any = {name: {"data_type": "text", "nullable": False} for name in table.arrival_columns}
-        yield dlt.resource(_of(table, files), name=table.arrival_name, columns=columns, write_disposition="append")
+def copy(files: Sequence[RowFile], settings: Settings, folder: Path) -> CopyResult:
+    """Copy files into the arrival schema, whose tables are there, by dlt; remove them.
 
+    dlt is imported here, as it takes half a second: MySQL sends on meanwhile, and if nothing changed it is not needed.
+    """
+    import dlt
+    from dlt.common.destination.configuration import CsvFormatConfiguration
 
-def _of(table: Any, files: Sequence[RowFile]) -> Iterator[Any]:
-    for file in files:
-        if file.table is table:
-            yield dlt.mark.with_file_import(str(file.path), "csv", file.rows)
+    from ingestion.destination import ExactPostgres, alone, explained
 
+    @dlt.source(name="mysql")
+    def mysql_tables() -> Iterator[Any]:
+        """One resource per table, whose items are finished files of its rows."""
+        for table in dict.fromkeys(file.table for file in files):
+            # not nullable: else dlt would read an empty text as NULL
+            columns: Any = {name: {"data_type": "text", "nullable": False} for name in table.arrival_columns}
+            items = [dlt.mark.with_file_import(str(f.path), "csv", f.rows) for f in files if f.table is table]
+            yield dlt.resource(items, name=table.arrival_name, columns=columns, write_disposition="append")
 
-def copier(settings: Settings, folder: Path) -> Callable[[Sequence[RowFile]], CopyResult]:
-    """What copies files into the arrival schema, whose tables are there already, and removes them."""
-    if settings.warehouse == "redshift":
-        return S3Copier(settings).copy
-    credentials = {
-        "host": settings.login["host"],
-        "port": int(settings.login["port"]),
-        "username": settings.login["user"],
-        "password": settings.login["password"] or "none",  # dlt wants one, even where the server does not
-        "database": settings.login["dbname"],
-        "query": CONNECTION | {key: value for key, value in settings.login.items() if key.startswith("ssl")},
+    with alone(), explained(settings):
+        pipeline = dlt.pipeline(
+            pipeline_name="landing",
+            pipelines_dir=str(folder / "dlt"),
+            destination=ExactPostgres(
+                credentials=_credentials(settings),
+                csv_format=CsvFormatConfiguration(include_header=True),
+                create_indexes=False,
+            ),
+            dataset_name=settings.arrival_schema,
+        )
+        info = pipeline.run(mysql_tables())
+    refused = {
+        job.job_file_info.table_name: (job.failed_message or "").strip().rpartition("Exception: ")[2]
+        for package in info.load_packages
+        for job in package.jobs["failed_jobs"]
     }
+    for file in files:
+        file.path.unlink()
+    return CopyResult(files, ",".join(info.loads_ids), refused)
 
-    def copy(files: Sequence[RowFile]) -> CopyResult:
-        with alone(), explained(settings):
-            pipeline = dlt.pipeline(
-                pipeline_name="landing",
-                pipelines_dir=str(folder / "dlt"),
-                destination=ExactPostgres(
-                    credentials=credentials,
-                    csv_format=CsvFormatConfiguration(include_header=True),
-                    create_indexes=False,
-                ),
-                dataset_name=settings.arrival_schema,
-            )
-            info = pipeline.run(mysql_tables(files))
-        refused = {
-            job.job_file_info.table_name: (job.failed_message or "").strip().rpartition("Exception: ")[2]
-            for package in info.load_packages
-            for job in package.jobs["failed_jobs"]
-        }
-        for file in files:
-            file.path.unlink()
-        return CopyResult(files, ",".join(info.loads_ids), refused)
 
-    return copy
+def _credentials(settings: Settings) -> dict[str, Any]:
+    login = settings.login
+    return {
+        "host": login["host"],
+        "port": int(login["port"]),
+        "username": login["user"],
+        "password": login["password"] or "none",  # dlt wants one, even where the server does not
+        "database": login["dbname"],
+        "query": CONNECTION | {key: value for key, value in login.items() if key.startswith("ssl")},
+    }
