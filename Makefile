@@ -108,7 +108,6 @@ sbom: setup .venv-sbom/installed ## bills of materials, CycloneDX: pins with has
 clean: ## remove everything the project made
 	@test ! -d .sandbox || test ! -x $(BIN)/python || $(SANDBOX) clean
 	@rm -rf .venv .venv-* .sandbox target logs docs/site reports .pytest_cache .mypy_cache .ruff_cache
-	@test ! -d docs || find docs -maxdepth 0 -empty -delete
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):.*/\1/p' $(MAKEFILE_LIST))
