@@ -19,10 +19,11 @@ export DBT_TARGET := $(TARGET)
 endif
 .DEFAULT_GOAL := help
 
-help: ## this list
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
+help:
+	@awk -F ':.*## ' '/^##@ / { print "\n" substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: .venv/installed ## the virtual environment, with hash-pinned packages
+##@ Use
+setup: .venv/installed ## make the virtual environment
 .venv/installed: requirements.txt requirements-uv.txt
 	@$(PYTHON) -m sandbox.prerequisites
 	@$(PYTHON) -m venv .venv || { echo "error: no virtual environment could be made in $(CURDIR): may you write there, and has this Python the venv module (on Debian: apt-get install python3-venv)?" >&2; exit 1; }
@@ -33,35 +34,41 @@ setup: .venv/installed ## the virtual environment, with hash-pinned packages
 	@echo ../../../.. > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/project.pth" # dbt_discretion.py
 	@touch $@
 
-demo: setup ## everything, from servers to docs; DUMP=file.sql loads a dump, SCALE=100 generates more
+demo: setup ## servers, data, landing, dbt build, docs; DUMP=file.sql or SCALE=100
 	@$(SANDBOX) demo $(if $(DUMP),--dump "$(DUMP)") --scale $(SCALE) --seed $(SEED)
 
-up: setup ## start the sandbox's servers (those the environment does not name)
+up: setup ## start the servers that the environment does not name
 	@$(SANDBOX) up
 down: setup ## stop them
 	@$(SANDBOX) down
-trade: setup ## play days of trade on the sandbox's source; DAYS=3 SEED=7
+trade: setup ## play days of trade on the sandbox's source; DAYS=3
 	@$(SANDBOX) trade --days $(DAYS) --seed $(SEED)
-psql: setup ## a shell on the warehouse; ROLE=analyst sees what that role sees
-	@ROLE=$(ROLE) $(WITH_SERVERS) $(BIN)/python -m sandbox.psql
-roles: setup ## make the warehouse's roles: who may land, build, read what
+psql: setup ## a shell on the warehouse; ROLE=analyst
+	@$(SANDBOX) psql $(if $(ROLE),--role $(ROLE))
+roles: setup ## make the warehouse's roles
 	@$(SANDBOX) roles
 run: setup ## land, then dbt build: what a scheduler calls; TARGET=redshift
 	@$(WITH_SERVERS) $(BIN)/python -m ingestion
 	@$(WITH_SERVERS) $(BIN)/dbt build --exclude-resource-type unit_test
-freshness: setup ## fails when the last landing is older than the sources' contracts allow: for a scheduler
+freshness: setup ## fail if the last landing is older than the contracts allow
 	@$(WITH_SERVERS) $(BIN)/dbt source freshness
-erase: setup ## erase one person's personal data: CUSTOMER=124; ARGS=--dry-run to see what would go
+erase: setup ## erase one person's personal data: CUSTOMER=124 ARGS=--dry-run
 	@$(WITH_SERVERS) $(BIN)/python -m privacy erase customer $(CUSTOMER) $(ARGS)
-docs: setup ## the docs: a folder of pages that opens from disk
+docs: setup ## write the docs site, which opens from disk
 	@$(SANDBOX) docs
 
-lint: setup lint-infra ## SQL in both dialects and what Redshift would refuse, Python style and types, no secrets
+clean: ## remove everything the project made
+	@test ! -d .sandbox || test ! -x $(BIN)/python || $(SANDBOX) clean
+	@rm -rf .venv .venv-* .sandbox target logs docs/site reports .pytest_cache .mypy_cache .ruff_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+##@ Change
+lint: setup lint-infra ## SQL in both dialects, Python style and types, secrets
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook --no-verify --baseline .secrets.baseline
 	@$(BIN)/mypy
-	@$(BIN)/sqlfluff lint --dialect postgres --processes 2 models tests/singular
-	@$(BIN)/sqlfluff lint --dialect redshift --processes 2 --rules capitalisation.keywords models tests/singular
+	@$(BIN)/sqlfluff lint --dialect postgres --processes 2 models tests/singular privacy
+	@$(BIN)/sqlfluff lint --dialect redshift --processes 2 --rules capitalisation.keywords models tests/singular privacy
 	@$(BIN)/python -m checks portability
 	@$(BIN)/dbt --quiet parse --no-partial-parse --warn-error --target redshift --target-path target/parse
 .venv-%/installed: requirements-%.txt .venv/installed
@@ -69,45 +76,42 @@ lint: setup lint-infra ## SQL in both dialects and what Redshift would refuse, P
 	@$(BIN)/uv pip sync --quiet --python .venv-$*/bin/python --require-hashes $< \
 		|| .venv-$*/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
-lint-infra: setup .venv-infra/installed ## the CloudFormation template: cfn-lint, and what it cannot know
+lint-infra: setup .venv-infra/installed ## the AWS template
 	@.venv-infra/bin/cfn-lint infra/template.yml
 	@$(BIN)/python -m checks template
-capacity: setup ## time, storage and cost on Redshift by order lines; ARGS="--compression 3 ..."
+capacity: setup ## estimate time, storage and cost on Redshift; ARGS=--help
 	@$(BIN)/python -m infra.capacity $(ARGS)
-lint-changed: setup ## the same, without dbt, for what differs from BASE=main
+lint-changed: setup ## the linters on files that differ from BASE=main
 	@$(BIN)/python -m checks changed --base $(BASE)
-review: setup ## what the working tree does to the data, compared with BASE=main: reports/review.md, .html
+review: setup ## compare the data of the working tree with BASE=main
 	@$(WITH_SERVERS) $(BIN)/python -m review --base $(BASE)
-test: setup ## the tests a person runs; WORKERS=0 runs them one after the other, as do all of these that have workers
+test: setup ## the tests of every day; WORKERS=0 runs them one by one
 	@$(PYTEST)
+
+##@ Prove
 test-hazards: setup ## a hostile MySQL schema, value by value
 	@$(BIN)/pytest tests/hazards
 test-faults: setup ## kill -9 at every step, then one plain rerun
 	@$(PYTEST) --dist load tests/faults
-test-security: setup ## TLS with wrong certificates, erasure, leaks; who may read what is in `make test`
+test-security: setup ## wrong certificates, erasure, leaks
 	@$(PYTEST) tests/security --ignore=tests/security/test_access.py --ignore=tests/security/test_roles.py
 test-review: setup ## prepared pull requests: does the review say what they do?
 	@$(PYTEST) --dist load tests/review
-test-sequences: setup ## random trading days: incremental builds equal full refreshes; and what lands behind their back
+test-sequences: setup ## random trading days: incremental equals full refresh
 	@$(PYTEST) tests/sequences
 test-mutations: setup ## break the models in small ways: do their tests notice?
 	@$(BIN)/pytest tests/mutations
-test-redshift: setup .venv-infra/installed ## the project by dbt-redshift, twice, through a stand-in: the marts of Postgres? And the gate, the AWS template, the plan
+test-redshift: setup .venv-infra/installed ## the project by dbt-redshift, through a stand-in
 	@$(BIN)/pytest tests/redshift
-bench: setup ## the landing against a raw copy; SCALE=10 for a try, ARGS="--peers --linear" for stock dlt and growth
+bench: setup ## the landing against a raw copy; SCALE=10 ARGS="--peers --linear"
 	@$(BIN)/python -m benchmarks.landing $(if $(filter file,$(origin SCALE)),,--scale $(SCALE)) $(ARGS)
 bench-build: setup ## dbt build against the same SQL in psql
 	@$(BIN)/python -m benchmarks.build $(if $(filter file,$(origin SCALE)),,--scale $(SCALE)) $(ARGS)
 
-sbom: setup .venv-sbom/installed ## bills of materials, CycloneDX: pins with hashes, what is installed with licences
+sbom: setup .venv-sbom/installed ## write the bills of materials, CycloneDX
 	@mkdir -p reports
 	@PYTHONWARNINGS=ignore .venv-sbom/bin/cyclonedx-py requirements --no-validate --pyproject pyproject.toml -o reports/sbom.json
 	@PYTHONWARNINGS=ignore .venv-sbom/bin/cyclonedx-py environment --no-validate --pyproject pyproject.toml -o reports/sbom-licences.json $(BIN)/python
 	@echo "reports/sbom.json, reports/sbom-licences.json"
-
-clean: ## remove everything the project made
-	@test ! -d .sandbox || test ! -x $(BIN)/python || $(SANDBOX) clean
-	@rm -rf .venv .venv-* .sandbox target logs docs/site reports .pytest_cache .mypy_cache .ruff_cache
-	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):.*/\1/p' $(MAKEFILE_LIST))

@@ -1,1 +1,1 @@
-"""The docs site: what dbt knows of the project, as pages that open from disk."""
+"""The docs site: dbt's knowledge of the project, as pages on disk."""

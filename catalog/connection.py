@@ -7,7 +7,7 @@ import psycopg2
 
 
 def connect() -> Any:
-    """A connection as dbt logs in: DBT_USER where that is set, else libpq's own PGUSER."""
+    """A connection as dbt logs in: DBT_USER if that is set, else libpq's own PGUSER."""
     user = os.environ.get("DBT_USER") or None
     password = os.environ.get("DBT_PASSWORD") if user else None
     return psycopg2.connect("", user=user, password=password, connect_timeout=10)

@@ -1,4 +1,4 @@
-"""What the last landing recorded: counts and checksums per table, and how many values no type could hold."""
+"""The record of the last landing: counts and checksums per table, and values that no type could hold."""
 
 import dataclasses
 import datetime
@@ -15,9 +15,9 @@ class LastLanding:
     finished_at: datetime.datetime
     loaded_at: datetime.datetime
     tables: list[dict[str, Any]]
-    """One per table of the run: its name, row count, checksum, and what the landing changed."""
+    """One per table of the run: its name, row count, checksum, and the landing's changes."""
     exceptions: list[tuple[str, str, str, int]]
-    """Table, column, reason and number of values that are kept beside the raw table."""
+    """Table, column, reason and number of values kept beside the raw table."""
 
 
 def last_landing(schema: str) -> LastLanding | None:

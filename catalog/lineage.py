@@ -1,9 +1,9 @@
-"""Which columns a column is made of, read from the SQL that dbt compiled.
+"""The columns each column is made of, read from the SQL that dbt compiled.
 
 Value lineage: a column leads to every column its value is computed from, those of a ``case`` condition, a window's
 ``partition by`` and a scalar subquery included. A column that only joins, filters or groups decides which rows there
-are, not what is in them, and is not listed; neither is a model's own table, which incremental models read to find
-what changed. A constant and ``count(*)`` lead nowhere.
+are, not their values, and is not listed. Neither is a model's own table: incremental models read it to find changes.
+A constant and ``count(*)`` lead nowhere.
 
 dbt's own columns of a snapshot come from its settings: ``dbt_valid_from`` and its like from ``updated_at``,
 ``dbt_scd_id`` from ``unique_key`` as well.
@@ -26,14 +26,14 @@ _COMPILE = "run dbt compile or dbt docs generate last, dbt parse and dbt source 
 
 
 class LineageError(Exception):
-    """What could not be resolved, each with its model's name."""
+    """Columns that could not be resolved, each with its model's name."""
 
 
 @dataclasses.dataclass
 class _Relation:
-    """What a table, CTE or subquery offers: its columns, each with what it is made of.
+    """A table, CTE or subquery: its columns, each with the columns it is made of.
 
-    ``open_to`` are tables whose columns nobody has listed: a name that is not in ``columns`` is taken to be theirs.
+    ``open_to`` are tables without a list of columns: a name missing in ``columns`` is taken to be theirs.
     """
 
     columns: dict[str, set[Column]]
@@ -77,7 +77,7 @@ def column_lineage(manifest: Mapping[str, Any], catalog: Mapping[str, Any] | Non
     """Every column of every model, snapshot and seed, with the parents' columns it reads directly.
 
     ``manifest`` is dbt's ``manifest.json`` of a command that compiles (``compile``, ``docs generate``, ``build``);
-    ``catalog``, its ``catalog.json``, is only needed where a model selects all columns of a source that nobody listed.
+    ``catalog``, its ``catalog.json``, is only needed if a model selects all columns of a source without a list of them.
 
     Raises:
         LineageError: names every model with a column that could not be resolved, or that was not compiled.
@@ -231,7 +231,7 @@ class _Query:
         self._tables = tables
 
     def read(self, query: exp.Expr, outer: _Scope, seen_tables: bool = False) -> _Relation:
-        """What a query gives; ``seen_tables``: it may name columns of the query around it."""
+        """The columns of a query; ``seen_tables``: it may name columns of the query around it."""
         scope = _Scope(dict(outer.ctes), outer=outer if seen_tables else outer.outer)
         with_ = query.args.get("with_") or query.args.get("with")
         for cte in with_.expressions if with_ else []:

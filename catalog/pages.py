@@ -1,7 +1,7 @@
-"""The pages of the docs site: what each template in ``templates/`` is given.
+"""The pages of the docs site: a context for each template in ``templates/``.
 
-Each page is one file without anything from outside. Whatever comes from dbt or the warehouse is escaped by the
-templates; only the filters here that give ``Markup`` make HTML of a text, and they escape it first.
+Each page is one file and needs no other. The templates escape all texts of dbt and the warehouse. Only the filters here
+make HTML of a text (``Markup``), and they escape it first.
 """
 
 import re
@@ -210,7 +210,7 @@ def _result(result: dict[str, Any], project: DbtProject) -> dict[str, Any]:
 
 
 def _test_name(node: dict[str, Any]) -> str:
-    """As its writer named it; a test without a name of its own by what it asks of which columns."""
+    """As its writer named it; a test without a name of its own by its kind and columns."""
     test = node.get("test_metadata")
     if not test or not node["name"].startswith(test["name"]):
         return str(node.get("name", ""))
@@ -253,7 +253,7 @@ def _anchored(html: str) -> Markup:
 
 
 def _linked(text: str, known: set[str]) -> Markup:
-    """A description: plain text, where names of tables and columns lead to the dictionary."""
+    """A description: plain text, but names of tables and columns lead to the dictionary."""
 
     def link(match: re.Match[str]) -> str:
         return f'<a href="dictionary.html#{match[0]}">{match[0]}</a>' if match[0] in known else match[0]

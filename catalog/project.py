@@ -1,7 +1,7 @@
-"""What dbt's artifacts say of the project: tables and their columns, owners, consumers, foreign keys, the last build.
+"""The project by dbt's artifacts: tables and their columns, owners, consumers, foreign keys, the last build.
 
 Source   ``manifest.json`` and ``catalog.json`` of ``dbt docs generate``; ``sources.json`` and the results of the last
-         build where there are any.
+         build, if there are any.
 """
 
 import dataclasses
@@ -178,7 +178,7 @@ def _short(type_: str) -> str:
 
 
 def _describe_raw_columns(tables: Mapping[str, DocumentedTable], lineage: Lineage) -> None:
-    """A raw column says which staging column it becomes."""
+    """A raw column names the staging column it becomes."""
     for (child, child_name), parents in sorted(lineage.items()):
         for parent, name in parents:
             raw = tables.get(parent)

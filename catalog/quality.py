@@ -25,11 +25,11 @@ class DimensionScore:
     failed: int
     rows_failing: int
     failing: list[str]
-    """The tests that did not pass."""
+    """Tests without a pass."""
 
     @property
     def run(self) -> int:
-        """Tests that ran."""
+        """All tests, whatever their result."""
         return self.passed + self.warned + self.failed
 
     @property
@@ -45,7 +45,7 @@ class BuildScores:
 
 
 def builds(schema: str, limit: int = 20) -> list[BuildScores]:
-    """The last builds that tested something, the latest first; none where nothing was recorded."""
+    """The last builds with tests, the latest first; none if nothing was recorded."""
     table = sql.Identifier(schema, "test_results")
     connection = connect()
     try:

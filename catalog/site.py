@@ -1,4 +1,4 @@
-"""The docs site: one folder that opens from disk and can be published as it is."""
+"""The docs site: one folder, to open from disk or to publish as it is."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The star schema as a picture and as a bus matrix, both drawn from the foreign keys that tests hold."""
+"""The star schema as a picture and as a bus matrix, both drawn from the foreign keys held by tests."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ def facts_and_dimensions(keys: Sequence[ForeignKey]) -> tuple[list[str], list[st
 
 
 def bus_matrix(keys: Sequence[ForeignKey]) -> list[tuple[str, list[list[str]]]]:
-    """For each fact, for each dimension, the fact's columns that point to it; a column's role is what its name says."""
+    """For each fact, for each dimension, the fact's columns that point to it; a column's role is in its name."""
     facts, dimensions = facts_and_dimensions(keys)
     return [
         (fact, [[key.column for key in _of(fact, keys) if key.dimension == dimension] for dimension in dimensions])

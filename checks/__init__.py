@@ -1,10 +1,10 @@
-"""Checks that need no server: SQL that both warehouses read, lint of what changed, the AWS template.
+"""Checks without a server: portable SQL, lint of changed files, the AWS template.
 
-portability.py, gate.py   what Redshift would refuse in files, and the rules
-changed.py, git.py        the linters on the files that differ from a base
-template.py               what cfn-lint cannot know of infra/template.yml
+portability.py, gate.py   SQL files on Redshift, and the rules
+changed.py, git.py        the linters on files changed since a base
+template.py               the security of infra/template.yml, beyond cfn-lint
 """
 
 
 class CheckError(Exception):
-    """What keeps a check from running, and what to do about it."""
+    """A check could not run: the reason, and the remedy."""

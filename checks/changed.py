@@ -12,7 +12,7 @@ from pathlib import Path
 from checks import CheckError, git
 from sandbox import home
 
-_SQL_FOLDERS = ("models", "tests/singular")
+_SQL_FOLDERS = ("models", "tests/singular", "privacy")
 # As `make lint` does it: everything in one dialect, what the other reads differently in the other.
 _DIALECTS = (("postgres", ()), ("redshift", ("--rules", "capitalisation.keywords")))
 

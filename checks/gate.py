@@ -1,11 +1,11 @@
-"""What Postgres takes and Redshift refuses, or reads differently.
+"""SQL that Postgres takes and Redshift refuses, or reads differently.
 
 Read over the tokens of a statement, not over its tree: every finding has its place in the text, and there is no
 statement too odd to be looked at. AWS's documentation is the judge; each rule names its page there.
 
 A statement becomes one line of words: keywords and names in capitals, quoted names as ``"``, strings as ``''`` (one
-lower-case word in it is kept: ``'isodow'``). Most rules are patterns over that line; those that need to know which
-bracket closes which are functions.
+lower-case word in it is kept: ``'isodow'``). Most rules are patterns over that line; rules about pairs of
+brackets are functions.
 """
 
 import dataclasses
@@ -30,9 +30,9 @@ class Violation:
     """Where it begins in the text, from 0."""
     line: int
     what: str
-    """What it is, and what to write instead where that is short."""
+    """The violation, and if it is short, SQL to write instead."""
     page: str
-    """The page of AWS's documentation that says so."""
+    """The page of AWS's documentation."""
 
     def __str__(self) -> str:
         return f"{self.what} [{self.page.removeprefix(DOCUMENTATION).removesuffix('.html')}]"
@@ -195,7 +195,7 @@ class _Tokenizer(Redshift.Tokenizer):
 
 
 def violations(sql: str) -> list[Violation]:
-    """What Redshift would refuse in this SQL, or read in another way than Postgres; in order of place."""
+    """All of this SQL that Redshift would refuse, or read in another way than Postgres; in order of place."""
     try:
         tokens = _Tokenizer().tokenize(sql)
     except TokenError as error:
@@ -240,7 +240,7 @@ def _word(token: Token) -> str:
 
 
 def _brackets(words: list[str]) -> dict[int, int]:
-    """Where each bracket closes, by the place where it opens."""
+    """The place of each closing bracket, by that of its opening."""
     closing, open_ = {}, []
     for at, word in enumerate(words):
         if word == "(":

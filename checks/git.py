@@ -1,4 +1,4 @@
-"""What git knows: the commit to compare with, and the files that differ."""
+"""Asks git for the commit to compare with, and for the changed files."""
 
 import contextlib
 import subprocess
@@ -9,7 +9,7 @@ from sandbox import home
 
 
 def git(*words: str | Path) -> str:
-    """Run git in the project's folder and return what it says.
+    """Run git in the project's folder and return its output.
 
     Raises:
         CheckError: git refused. Carries its last line.
@@ -21,7 +21,7 @@ def git(*words: str | Path) -> str:
 
 
 def base_commit(base: str) -> str:
-    """The commit a pull request onto ``base`` starts from; what happened on ``base`` since is not its doing."""
+    """The commit a pull request onto ``base`` starts from; later commits on ``base`` are not its doing."""
     try:
         commit = git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{base}^{{commit}}")
     except CheckError:
@@ -32,7 +32,7 @@ def base_commit(base: str) -> str:
 
 
 def changed_files(commit: str) -> list[Path]:
-    """Files that are there now and were not, or not like this, at ``commit``; those not yet added included."""
+    """Files new or changed since ``commit``, those not yet added included."""
     differing = git("diff", "--name-only", "--diff-filter=d", "--no-renames", "-z", commit, "--")
     unknown = git("ls-files", "--others", "--exclude-standard", "-z")
     names = {name for name in (differing + "\0" + unknown).split("\0") if name}

@@ -1,4 +1,4 @@
-"""What Redshift would refuse in the project's SQL files, with the line of each finding."""
+"""The project's SQL files as Redshift would read them, with the line of each finding."""
 
 import re
 import sys
@@ -18,7 +18,7 @@ class NotRendered(Exception):
 
 
 def findings(path: Path) -> list[tuple[int, Violation]]:
-    """What is not portable in a file, each with its line there.
+    """The violations of a file, each with its line there.
 
     Jinja is rendered as the linter does: without dbt and a warehouse, with our macros, every branch once. SQL that dbt
     has compiled has none left and is read as it is.

@@ -1,7 +1,7 @@
-"""What cfn-lint cannot know of the AWS template.
+"""The security of the AWS template.
 
-cfn-lint knows whether a template is one: types, properties, references. That nothing is public, all is encrypted, no
-secret is written down and no role may do more than its task is what this module looks at.
+cfn-lint reads types, properties and references. This module looks for anything public, open, unencrypted or written
+down, and for roles with more rights than their task needs.
 """
 
 import sys

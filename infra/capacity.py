@@ -1,7 +1,7 @@
-"""The cost of a size on Redshift Serverless: ``python -m infra.capacity [--compression 3 ...]``.
+"""The cost of a size on Redshift Serverless, by the assumptions that are its options.
 
 A model of a few multiplications, not a measurement. Every number it starts from is a field of ``Assumptions`` with its
-unit and source, and an option of the command line. ``infra/CAPACITY.md`` has the table it prints.
+unit and source. ``infra/CAPACITY.md`` has the table it prints.
 """
 
 import argparse

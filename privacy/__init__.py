@@ -1,18 +1,18 @@
-"""Who may read what, and one person erased: their data goes, their orders and payments stay under the same key.
+"""The warehouse's roles, and the erasure of one person. Their orders and payments stay, under the same key.
 
-roles.py, roles.sql      the warehouse's roles
+roles.py, roles.sql      the roles and their rights
 erasure.py               the steps of an erasure
-plan.py                  the tables and columns that may hold the person
-tables.py, erasure.sql   those erased, in one transaction, and the record of it
-files.py                 logs, reports and other files that may quote rows
+plan.py                  the tables and columns of the person
+tables.py, erasure.sql   their rows changed in one transaction, and the record of it
+files.py                 logs, reports and other files with values of rows
 
-The sources in dbt say once which columns are personal and whose a row is: ``meta.pii`` and ``meta.subject``. Column
-lineage finds the columns that are made of them.
+The sources in dbt mark personal columns (``meta.pii``) and the column with the person's key (``meta.subject``). Column
+lineage finds the columns made of them.
 """
 
 
 class ErasureError(Exception):
-    """Why a person cannot be erased, and what to do about it. Unless it says otherwise, nothing was changed."""
+    """A person cannot be erased: the reason, and the remedy. Unless it says otherwise, nothing was changed."""
 
 
 class Unfinished(ErasureError):

@@ -1,4 +1,4 @@
-"""The steps of an erasure: plan, tables, files; and what is said of them."""
+"""The steps of an erasure: plan, tables, files; and its report."""
 
 import json
 import os
@@ -19,7 +19,7 @@ from sandbox.home import PROJECT
 
 
 def command(subject: str, key: str | None, dry_run: bool) -> int:
-    """``python -m privacy erase``: one person, or without a key all who are on the list; returns the exit code."""
+    """``python -m privacy erase``: one person, or without a key everybody on the list; returns the exit code."""
     try:
         return _run(subject, key, dry_run)
     except Unfinished as error:
@@ -35,7 +35,7 @@ def command(subject: str, key: str | None, dry_run: bool) -> int:
 
 
 def _run(subject: str, key: str | None, dry_run: bool) -> int:
-    """``key`` of one person; None for all who are on the list."""
+    """``key`` of one person; None for everybody on the list."""
     if os.environ.get("DBT_TARGET") == "redshift":
         raise ErasureError("Erasing is done in Postgres; unset DBT_TARGET.")
     # the owner, not the landing's own role: that one may not touch what dbt built

@@ -1,4 +1,4 @@
-"""Files that may quote rows: logs, dbt's artifacts, reports, the docs, and what killed landings left.
+"""Files that may quote rows: logs, dbt's artifacts, reports, the docs, and leftovers of killed landings.
 
 They go as a whole, not by looking for the person in them: what a name looked like last year, only history knows. The
 commands that made them make them anew.
@@ -15,11 +15,11 @@ from review import FOLDER as REVIEW
 _OWN = (Path("target"), Path("logs"), Path("docs/site"), Path("reports"), REVIEW)
 """Folders of this project's making; relative to the current folder, which is the project's."""
 _DBT = ("dbt.log*", "*.json", "*.html", "*.msgpack", "*.gpickle", "compiled", "run")
-"""What dbt writes where ``DBT_TARGET_PATH`` and ``DBT_LOG_PATH`` say, beside what others may keep there."""
+"""dbt's own files in the folders of ``DBT_TARGET_PATH`` and ``DBT_LOG_PATH``; others may keep theirs there too."""
 
 
 def find(settings: Settings) -> dict[str, list[Path]]:
-    """By folder, the files and folders in it that go. Of the work folder, what this user's landings left behind."""
+    """The files and folders to remove, by folder. In the work folder only the leftovers of this user's landings."""
     found = {folder: list(folder.glob("*")) for folder in _OWN}
     for name in ("DBT_TARGET_PATH", "DBT_LOG_PATH"):
         if os.environ.get(name):

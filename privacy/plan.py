@@ -1,4 +1,4 @@
-"""Where a person's data is: the columns of raw tables by configuration, those of all other tables by lineage."""
+"""The places of a person's data: columns of raw tables by configuration, those of all other tables by lineage."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -8,19 +8,19 @@ from catalog.lineage import Column, Lineage, column_lineage, trace
 from privacy import ErasureError
 
 ERASED_CLASSES = ("direct", "free_text")
-"""Classes of ``meta.pii`` that are erased. ``quasi`` stays: places and check numbers carry totals and keys."""
+"""The erased classes of ``meta.pii``. ``quasi`` stays: places and check numbers carry totals and keys."""
 
 
 @dataclasses.dataclass(frozen=True)
 class PersonalTable:
-    """A table that may hold the person."""
+    """A table with data of persons."""
 
     schema: str
     name: str
     subject_column: str
-    """Says whose a row is."""
+    """Holds the person's key."""
     columns: Mapping[str, frozenset[Column]]
-    """What is erased, and the raw columns each is made of; none in a table that is only bound to the person."""
+    """The columns to erase, each with the raw columns it is made of; none in a table with nothing but the key."""
     is_raw: bool = False
 
 
@@ -32,14 +32,14 @@ class ErasurePlan:
     kept: tuple[str, ...]
     """Personal columns that stay."""
     known: frozenset[tuple[str, str]]
-    """Schema and name of all that dbt builds or reads."""
+    """Schema and name of every table of dbt, read or built."""
 
 
 def make(manifest: Mapping[str, Any], raw_schema: str, subject: str) -> ErasurePlan:
-    """What to erase of a person of the kind ``subject``.
+    """The tables and columns to erase for a person of the kind ``subject``.
 
     Raises:
-        ErasureError: no column is marked so, or a table holds such data and nothing says whose a row is.
+        ErasureError: no column is marked so, or a table with such data has no column with the person's key.
     """
     sources = {uid: source for uid, source in manifest["sources"].items() if source["schema"] == raw_schema}
     meta = {(uid, name): _said(source, name) for uid, source in sources.items() for name in source["columns"]}
@@ -78,7 +78,7 @@ def make(manifest: Mapping[str, Any], raw_schema: str, subject: str) -> ErasureP
 def _built(
     manifest: Mapping[str, Any], lineage: Lineage, keys: set[Column], personal: set[Column]
 ) -> list[PersonalTable]:
-    """The tables and snapshots with a column that is made of a personal one, parents first."""
+    """The tables and snapshots with a column made of a personal one, parents first."""
     lineage = {
         (uid, name): set() if _said(manifest["nodes"][uid], name).get("pii") is False else parents
         for (uid, name), parents in lineage.items()

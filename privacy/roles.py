@@ -34,7 +34,7 @@ class RolesRefused(Exception):
 
 
 def apply(connection: Any, passwords: Mapping[str, str], masking_key: str = "") -> list[str]:
-    """Make the roles what ``roles.sql`` says they are, in one transaction; returns what a person should know.
+    """Make the roles as ``roles.sql`` says, in one transaction; returns notes for a person to read.
 
     ``passwords``: those of the roles that may log in with one; a role without keeps what it has. Neither they nor the
     key are in any statement: a password arrives as its SCRAM verifier, the key as data. Without a key, the one that is
@@ -43,7 +43,7 @@ def apply(connection: Any, passwords: Mapping[str, str], masking_key: str = "") 
     The connection is a superuser's, or that of the database's owner with CREATEROLE.
 
     Raises:
-        RolesRefused: a role of such a name has rights that none of these may have.
+        RolesRefused: a role of such a name has rights beyond those of any of these.
         psycopg2.Error: the connection's user may not do this.
     """
     notes = []

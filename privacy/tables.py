@@ -1,4 +1,4 @@
-"""The erasure itself: one transaction for all tables, then the rewriting of what it touched."""
+"""The erasure itself: one transaction for all tables, then each changed table rewritten."""
 
 import dataclasses
 import re
@@ -22,16 +22,16 @@ _RECORDS = Path(__file__).with_name("erasure.sql")
 
 @dataclasses.dataclass
 class ErasureCounts:
-    """What one erasure did, or would do."""
+    """The changes of one erasure, done or only planned."""
 
     rows: dict[str, int]
-    """By table, those that were changed."""
+    """Changed rows, by table."""
     dropped: dict[str, int]
     """By schema, how many tables went with it."""
     is_new: bool
     """False: the person was erased before, and nothing was left to do."""
     elsewhere: list[str]
-    """Tables that are not this project's and have columns of such names."""
+    """Tables of others, with columns of such names."""
 
     def add(self, other: "ErasureCounts") -> None:
         self.rows = dict(Counter(self.rows) + Counter(other.rows))
@@ -44,7 +44,7 @@ class ErasureSession(Session):
     """Holds the landing's lock: no landing runs at the same time."""
 
     def listed(self, plan: ErasurePlan) -> list[str]:
-        """The keys, of people who are on the list, that the warehouse still knows."""
+        """The keys of people on the list, as far as the warehouse still knows them."""
         hashes = self._listed_hashes()
         keys: set[str] = set()
         for target in plan.targets:
@@ -100,7 +100,7 @@ class ErasureSession(Session):
         return ErasureCounts(rows, dropped, is_new, elsewhere)
 
     def finish(self, plan: ErasurePlan, keys: Sequence[str], removed: dict[str, int]) -> None:
-        """Rewrite the tables that were touched, so that no dead row keeps anything, and close the record.
+        """Rewrite the changed tables, so that no dead row keeps anything, and close the record.
 
         ``removed`` are the files that went, by folder.
 
@@ -120,7 +120,7 @@ class ErasureSession(Session):
             )
 
     def _locked(self, targets: Iterable[PersonalTable]) -> list[PersonalTable]:
-        """The targets that are there, with the columns they have, each locked against readers and writers.
+        """The targets found, with the columns they have, each locked against readers and writers.
 
         A dbt build that has read a table and not yet written what it made of it is waited for: parents come first.
         """
@@ -166,7 +166,7 @@ class ErasureSession(Session):
         )
 
     def _values(self, target: PersonalTable) -> dict[str, str | None]:
-        """What each column becomes: what the landing sends from now on, and what dbt makes of that."""
+        """The new value of each column: as the landing sends it from now on, and as dbt makes it of that."""
         if target.is_raw:
             landed = self._rows(
                 f"select column_name, source_type, key_position from {self.raw}._landing_columns where table_name = %s",
@@ -206,7 +206,7 @@ class ErasureSession(Session):
         return {f"{self._settings.raw_schema}._landing_exceptions": count}
 
     def _drop_copies(self) -> dict[str, int]:
-        """What a landing that was killed left behind, and the schemas of reviews, which the next one makes anew."""
+        """The leftovers of a killed landing, and the schemas of reviews: the next review makes its own."""
         copies = self._rows(
             "select nspname, (select count(*) from pg_class where relnamespace = n.oid and relkind in ('r', 'p'))"
             " from pg_namespace n where nspname = %s or obj_description(oid, 'pg_namespace') like %s order by 1",
@@ -261,7 +261,7 @@ class ErasureSession(Session):
             )
 
     def _elsewhere(self, plan: ErasurePlan) -> list[str]:
-        """Tables, no source or model of this project, with a column named like one that was erased."""
+        """Tables, no source or model of this project, with a column of the same name as an erased one."""
         names = sorted({name for target in plan.targets for name in target.columns})
         found = self._rows(
             """
@@ -294,7 +294,7 @@ def _theirs(target: PersonalTable) -> str:
 
 
 def _raw_columns(plan: ErasurePlan) -> set[tuple[Any, ...]]:
-    """Raw table, the column that says whose a row is, and a column that is erased."""
+    """Raw table, its column with the person's key, and an erased column."""
     return {
         (target.name, target.subject_column, name)
         for target in plan.targets
@@ -311,7 +311,7 @@ def _unwritten(table: str, reason: str) -> str:
 
 
 def _explain(error: psycopg2.Error) -> str:
-    """Which table refused, without the values that the server's message quotes."""
+    """The table that refused, without the values in the server's message."""
     diag = error.diag
     where = ".".join(part for part in (diag.schema_name, diag.table_name, diag.column_name) if part)
     if error.pgcode == "42501":

@@ -1,4 +1,4 @@
-"""Both sides built on the same landing: of the base what the comparison needs, of the head what may differ."""
+"""Both sides built on the same landing: the base as far as the comparison needs it, the head where it may differ."""
 
 import dataclasses
 import hashlib
@@ -18,7 +18,7 @@ _RELATIONS_ONLY = ("--exclude-resource-type", "test", "unit_test")
 
 @dataclasses.dataclass
 class KeptBase:
-    """What the base's schemas hold: it stays for the next review of the same commit on the same landing."""
+    """The content of the base's schemas: it stays for the next review of the same commit on the same landing."""
 
     fingerprint: str
     results: dict[str, NodeResult]
@@ -38,7 +38,7 @@ class KeptBase:
 
 
 def fingerprint(commit: str, landing: str) -> str:
-    """Of all that decides what the base's schemas hold."""
+    """A hash of everything that decides the content of the base's schemas."""
     names = [
         name for name in os.environ if name.startswith(("PGHOST", "PGPORT", "PGDATABASE", "MYSQL_DATABASE", "DBT_"))
     ]
@@ -53,7 +53,7 @@ def schemas_of(manifest: Manifest) -> set[str]:
 
 @dataclasses.dataclass
 class BuildPlan:
-    """What each side builds and tests."""
+    """The models and tests to run on each side."""
 
     base: set[str]
     base_tests: set[str]
@@ -75,7 +75,7 @@ def plan(base: Manifest, head: Manifest, found: ProjectChanges) -> BuildPlan:
 
 
 def build_base(side: DbtSide, manifest: Manifest, wanted: BuildPlan, kept: KeptBase, connection: Any) -> None:
-    """Build what is wanted and not kept from an earlier review."""
+    """Build everything wanted and not kept from an earlier review."""
     prepared = schemas.is_prepared(connection, schemas_of(manifest), kept.fingerprint)
     if not prepared:
         kept.results.clear()
@@ -91,7 +91,7 @@ def build_base(side: DbtSide, manifest: Manifest, wanted: BuildPlan, kept: KeptB
 def build_head(
     side: DbtSide, manifest: Manifest, wanted: BuildPlan, base: DbtSide, connection: Any
 ) -> dict[str, NodeResult]:
-    """Build and test the head; what it does not build is read from the base."""
+    """Build and test the head; all else is read from the base."""
     schemas.prepare(connection, side.prefix, schemas_of(manifest), "head")
     results: dict[str, NodeResult] = {}
     made = _made(manifest, wanted.head)

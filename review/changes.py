@@ -1,7 +1,7 @@
-"""What changed between two parsed projects, and what is downstream of it.
+"""The changes between two parsed projects, and everything downstream of them.
 
-Both sides are parsed in the same environment, so rendered values can be compared, and what cannot move a row is left
-out: comments, layout, descriptions, meta, tags, owners. dbt's ``state:modified`` selects models for most of these, as
+Both sides are parsed in the same environment, so rendered values can be compared. Nothing counts that cannot move a
+row: comments, layout, descriptions, meta, tags, owners. dbt's ``state:modified`` selects models for most of these, as
 comments are part of a model's body and descriptions are persisted.
 """
 
@@ -23,19 +23,19 @@ class ProjectChanges:
     added: list[str]
     removed: list[str]
     changed: dict[str, list[str]]
-    """What of it changed: SQL, settings, contract, rows, macro x."""
+    """The changed parts: SQL, settings, contract, rows, macro x."""
     text_only: list[str]
     """Comments, layout, descriptions and their like."""
     affected: list[str]
-    """Added, changed, and downstream of those, parents first: what the head builds."""
+    """Added, changed, and downstream of those, parents first: the head builds these."""
     access: "list[AccessChange]" = dataclasses.field(default_factory=list)
     tests: dict[str, list[str]] = dataclasses.field(default_factory=dict)
-    """Tests of the base that are gone, or what of them changed; those of relations that are gone go with them."""
+    """Tests of the base, gone or with their changed parts; a test of a relation that is gone is not listed."""
 
 
 @dataclasses.dataclass
 class AccessChange:
-    """What decides who reads what, and is another than before: a class, a mask, grants, rows of a session, hooks."""
+    """A change in the rights of readers: a class, a mask, grants, rows of a session, hooks."""
 
     model: str
     subject: str
@@ -45,7 +45,7 @@ class AccessChange:
 
 @dataclasses.dataclass
 class ContractBreak:
-    """A promise of a contract that the head no longer keeps; of the whole model if no column is named."""
+    """A contract's promise broken by the head; of the whole model if no column is named."""
 
     model: str
     column: str
@@ -58,7 +58,7 @@ def bare(code: str) -> str:
 
 
 def relations(manifest: Manifest) -> dict[str, Any]:
-    """The nodes that are built, ephemeral models included: they carry changes on."""
+    """The nodes to build, ephemeral models included: they carry changes on."""
     return {uid: node for uid, node in manifest["nodes"].items() if node["resource_type"] in BUILT}
 
 
@@ -87,7 +87,7 @@ def compare(base: Manifest, head: Manifest) -> ProjectChanges:
 
 
 def _essence(node: Any, manifest: Manifest) -> dict[str, Any]:
-    """What decides a relation's rows and columns, part by part."""
+    """Everything that decides a relation's rows and columns, part by part."""
     essence: dict[str, Any] = {
         f"setting {name}": value for name, value in node["config"].items() if name not in _TEXT_ONLY_CONFIG
     }
@@ -154,7 +154,7 @@ def _parents_first(uids: set[str], nodes: dict[str, Any]) -> list[str]:
 
 
 def _access_changed(base: Manifest, head: Manifest) -> list[AccessChange]:
-    """Of what both sides have, and of what is new."""
+    """Changes in the rights on relations of both sides, and on new ones."""
     found = []
     for uid, node in sorted({**base["nodes"], **base["sources"], **head["nodes"], **head["sources"]}.items()):
         sides = [manifest["nodes"].get(uid) or manifest["sources"].get(uid) for manifest in (base, head)]
@@ -198,10 +198,10 @@ def _differing(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
 
 
 def tests_of(manifest: Manifest, other: Manifest, affected: Iterable[str], changed: Iterable[str]) -> set[str]:
-    """Tests that may turn out otherwise than on the other side.
+    """Tests with a possibly different result than on the other side.
 
-    Data tests of affected relations, unit tests of changed ones (their rows are invented, so what is upstream does not
-    matter to them), and tests that the other side has not, or has otherwise.
+    Data tests of affected relations; unit tests of changed ones (their rows are invented, so changes upstream do not
+    matter to them); and tests that are missing or different on the other side.
     """
     affected, changed = set(affected), set(changed)
     found = set()
@@ -223,7 +223,7 @@ def _test_essence(uid: str, manifest: Manifest) -> dict[str, Any] | None:
 
 
 def contract_breaks(base: Manifest, head: Manifest) -> list[ContractBreak]:
-    """What contracts of the base promise and the head's do not: models, columns, types, constraints."""
+    """Promises of the base's contracts that are missing in the head: models, columns, types, constraints."""
     breaks: list[ContractBreak] = []
     for uid, old in sorted(relations(base).items()):
         if not old["config"].get("contract", {}).get("enforced"):
@@ -242,7 +242,7 @@ def contract_breaks(base: Manifest, head: Manifest) -> list[ContractBreak]:
 
 
 def _version_called(old: Any, head: Manifest) -> Any | None:
-    """The version of a model that keeps the name its relation had before there were versions."""
+    """The version of a model under its relation's name of before there were versions."""
     versions = [node for node in relations(head).values() if node.get("version") and node["name"] == old["name"]]
     return next((node for node in versions if _relation(node) == _relation(old)), None)
 
@@ -292,14 +292,14 @@ def keys(uid: str, *manifests: Manifest) -> list[tuple[str, ...]]:
 
 
 def not_additive(node: Any) -> set[str]:
-    """Names of columns whose sum over all rows would say nothing, such as running totals: ``meta.additive: false``."""
+    """Names of columns without a meaningful sum over all rows, such as running totals: ``meta.additive: false``."""
     return {
         name for name, column in node["columns"].items() if column["config"].get("meta", {}).get("additive") is False
     }
 
 
 def personal(*manifests: Manifest) -> set[str]:
-    """Names of columns that carry ``meta.pii`` in any model: a column of that name is masked wherever it appears."""
+    """Names of columns with ``meta.pii`` in any model: a column of such a name is masked everywhere."""
     return {name for manifest in manifests for (_, name), mark in _marks(manifest).items() if mark}
 
 

@@ -15,7 +15,7 @@ def describe(commit: str) -> str:
 
 @contextlib.contextmanager
 def worktree(commit: str, folder: Path) -> Iterator[Path]:
-    """The files of ``commit`` in ``folder``, which is removed afterwards; what a killed run left there goes first."""
+    """The files of ``commit`` in ``folder``, removed afterwards; leftovers of a killed run go first."""
     _remove(folder)
     git("worktree", "add", "--detach", "--force", folder, commit)
     try:

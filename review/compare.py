@@ -17,7 +17,7 @@ _WITHOUT_EQUALITY = {"json", "xml", "point", "polygon", "box"}
 
 @dataclasses.dataclass
 class ColumnChange:
-    """Values that differ in rows both sides have."""
+    """Changed values, in rows of both sides."""
 
     values: int
     examples: list[tuple[str, str, str]]
@@ -37,11 +37,11 @@ class RelationDifference:
     changed: int = 0
     columns: dict[str, ColumnChange] = dataclasses.field(default_factory=dict)
     sums: dict[str, tuple[Any, Any]] = dataclasses.field(default_factory=dict)
-    """Of amounts and quantities, where before and after differ."""
+    """Of amounts and quantities, if before and after differ."""
     renamed: dict[str, str] = dataclasses.field(default_factory=dict)
-    """A removed column to the new one that has its type and its values."""
+    """A removed column to the new one with its type and its values."""
     contents: dict[str, str] = dataclasses.field(default_factory=dict)
-    """What is in the new columns."""
+    """New columns, described in numbers."""
     added_examples: list[str] = dataclasses.field(default_factory=list)
     removed_examples: list[str] = dataclasses.field(default_factory=list)
 
@@ -86,7 +86,7 @@ class Comparison:
         return int(rows(self._connection, f"select count(*) from {relation}")[0][0])
 
     def shared_keys(self, query: str, keys: Sequence[tuple[str, ...]]) -> str:
-        """Of a query that gives several rows for one key, how many for how many; empty if it gives none, or fails."""
+        """How many rows a query gives for how many keys, if several share a key; else empty, and if it fails."""
         for key in keys:
             columns = ", ".join(map(_q, key))
             statement = f"select count(*), count(distinct ({columns})) from ({query}) as made"
@@ -99,7 +99,7 @@ class Comparison:
         return ""
 
     def contents(self, relation: str, columns: Iterable[str]) -> dict[str, str]:
-        """What is in new columns, in numbers: nobody may have classified their values yet."""
+        """New columns in numbers, without their values: nobody may have classified them yet."""
         names = list(columns)
         counts = [f"count({_q(name)}), count(distinct {_q(name)}::text)" for name in names]
         total, *found = rows(self._connection, f"select {', '.join(['count(*)', *counts])} from {relation}")[0]
@@ -109,9 +109,9 @@ class Comparison:
     def compare(
         self, before: str, after: str, keys: Sequence[tuple[str, ...]], not_additive: Container[str] = ()
     ) -> RelationDifference:
-        """``keys``: what should tell the rows apart, best first; without one that does, whole rows are compared.
+        """``keys``: candidates to tell the rows apart, best first; if none does, whole rows are compared.
 
-        ``not_additive``: columns that are not added up.
+        ``not_additive``: columns without a sum.
         """
         types = (self.types(before), self.types(after))
         difference = RelationDifference((self.count(before), self.count(after)), types)

@@ -1,6 +1,6 @@
 """dbt for one side of the comparison, in a process of its own: both sides parse at the same time.
 
-The process keeps the parsed project, so that what follows (build, test) does not pay for start and parsing again.
+The process keeps the parsed project, so that build and test do not pay for start and parsing again.
 """
 
 import dataclasses
@@ -20,7 +20,7 @@ BUILT = ("model", "snapshot", "seed")
 
 @dataclasses.dataclass
 class NodeResult:
-    """What became of one node."""
+    """The outcome of one node."""
 
     status: str
     """success, error, skipped; of a test pass, fail, warn, error, skipped."""

@@ -1,7 +1,7 @@
-"""A page of headings, texts, tables and folds, written as Markdown for GitHub and as HTML that needs nothing else.
+"""A page of headings, texts, tables and folds, written as Markdown for GitHub and as one file of HTML.
 
-The HTML is made of the same Markdown. Texts may hold ``code`` in backticks and **bold**; whatever comes from data or
-from dbt goes through ``code()`` first, so that no value can become markup, mention a person or link an issue.
+The HTML is made of the same Markdown. Texts may hold ``code`` in backticks and **bold**; texts of data or of
+dbt go through ``code()`` first, so that no value can become markup, mention a person or link an issue.
 """
 
 import dataclasses
@@ -117,7 +117,7 @@ def _mark_cells(tokens: Sequence[Token], table: TableBlock) -> None:
 
 
 class _Renderer(RendererHTML):
-    """Tables scroll when they are too wide; what is in a cell stays together beside the column's name."""
+    """Tables scroll when they are too wide; the content of a cell stays together beside the column's name."""
 
     def table_open(self, *_: Any) -> str:
         return '<div class="wide"><table>\n'
@@ -133,7 +133,7 @@ class _Renderer(RendererHTML):
 
 
 _MARKDOWN = MarkdownIt("zero", renderer_cls=_Renderer).enable(["heading", "table", "backticks", "emphasis"])
-"""Of Markdown only what these pages have."""
+"""Only the parts of Markdown that these pages have."""
 
 
 def _cut(table: TableBlock) -> tuple[Sequence[Sequence[str]], str]:

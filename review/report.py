@@ -1,4 +1,4 @@
-"""What was found, and the page that says it: what breaks somebody's work first, then data, then the rest."""
+"""All findings, and their page: first anything that breaks somebody's work, then data, then the rest."""
 
 import dataclasses
 import re
@@ -39,9 +39,9 @@ class Review:
     after: dict[str, NodeResult] = dataclasses.field(default_factory=dict)
     differences: dict[str, RelationDifference] = dataclasses.field(default_factory=dict)
     added: dict[str, tuple[int, dict[str, tuple[str, str]]]] = dataclasses.field(default_factory=dict)
-    """Rows of models that are new, and the type and the contents of each column."""
+    """Rows of new models, and the type and the contents of each column."""
     fanned_out: dict[str, str] = dataclasses.field(default_factory=dict)
-    """Of models that were not built since several rows share a key, how many do."""
+    """Models not built because several rows share a key, and how many do."""
     query_seconds: dict[str, tuple[float, float]] = dataclasses.field(default_factory=dict)
     """Of changed models' queries, each run by itself, before and after."""
     sales: list[totals.SalesTotal] = dataclasses.field(default_factory=list)
@@ -56,7 +56,7 @@ class Review:
 
     @property
     def broken_models(self) -> list[str]:
-        """Relations that no longer build, and those that were not built for it."""
+        """Relations that no longer build, and those skipped because of them."""
         return [uid for uid, result in self._results(tests=False) if result.status != "success" and self._built(uid)]
 
     @property
@@ -90,7 +90,7 @@ class Review:
         return uid in self.before and self.before[uid].status in _BAD
 
     def personal(self) -> set[str]:
-        """Names of columns with personal data: marked as such, or made of one that is and not said to be none."""
+        """Names of columns with personal data: marked as such, or made of a marked one and not said to be none."""
         marked = changes.personal(self.base, self.head)
         harmless = changes.said_to_be_harmless(self.base)
         reads = {column: parents for column, parents in self.reads.items() if column not in harmless}
@@ -101,12 +101,12 @@ class Review:
         return self.reads.keys() | set().union(*self.reads.values())
 
     def built_on(self) -> list[str]:
-        """Changed relations of which later builds keep what earlier ones made, and a build from nothing says little."""
+        """Changed relations whose later builds keep rows of earlier ones: a build from nothing says little of them."""
         kept = ("incremental", "snapshot")
         return [uid for uid in self.changes.changed if self.head["nodes"][uid]["config"].get("materialized") in kept]
 
     def trace_columns(self, built: dict[str, NodeResult]) -> None:
-        """Follow the columns through the SQL of the base, and of the head where it builds."""
+        """Follow the columns through the SQL of the base, and of the head as far as it builds."""
         compiled = {uid: result.compiled for uid, result in built.items()}
         known = {uid: node for uid, node in self.base["nodes"].items() if uid in compiled and not _is_test(uid)}
         nodes = {uid: node | {"compiled_code": compiled[uid]} for uid, node in known.items()}
@@ -172,7 +172,7 @@ class Review:
         return [uid for uid, difference in self.differences.items() if difference.has_new_schema]
 
     def readers(self, uid: str, column: str) -> Columns:
-        """Columns downstream that are made of this one; models that only name it (to join, say) come without any."""
+        """Columns downstream, made of this one; models that only name it (to join, say) come without any."""
         found: Columns = {}
         for reader, name in sorted(lineage.downstream(self.reads, {(uid, column)})):
             if reader != uid:
@@ -341,7 +341,7 @@ def _failures(found: Review) -> list[Block]:
 
 
 def _safe(result: NodeResult) -> str:
-    """dbt's message without the values that a database adds of the rows concerned."""
+    """dbt's message without the values of rows that a database adds."""
     text = re.sub(r"\s+", " ", re.split(r"\n\s*(?:DETAIL|CONTEXT|compiled code at)", result.message)[0]).strip()
     text = re.sub(r"^(?:Database|Runtime|Compilation) Error in \w+ \S+ \(\S+\) ", "", text)
     return re.sub(r': ".*', ": …", text)

@@ -1,4 +1,4 @@
-"""The review's own schemas, and the landing that both sides are built on."""
+"""The review's own schemas, and the landing under both sides."""
 
 import os
 from collections.abc import Iterable
@@ -52,7 +52,7 @@ def is_prepared(connection: Any, schemas: Iterable[str], what: str) -> bool:
 
 
 def prepare(connection: Any, prefix: str, schemas: Iterable[str], what: str) -> None:
-    """Make the schemas anew, empty; those of the run before go, also where this one has no use for them.
+    """Make the schemas anew, empty; those of the run before go, even if this one has no use for them.
 
     Raises:
         ReviewError: a schema of such a name is not the review's. It is untouched.

@@ -9,10 +9,12 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NoReturn
 
 import psycopg2
 import pymysql
 
+from ingestion.environment import is_local
 from sandbox import demo, home, mysql, postgres, source
 from sandbox.generate import SMALLEST_SCALE
 from sandbox.trade import trade
@@ -109,6 +111,20 @@ def roles() -> int:
     return 0
 
 
+def psql(role: str | None) -> NoReturn:
+    """Become psql on the warehouse: the project's own, which knows no TLS, or this machine's."""
+    os.environ.update(up())
+    if role:
+        os.environ |= postgres.login(role)
+    own = str(postgres.binaries() / "psql")
+    program = own if is_local(os.environ.get("PGHOST", "")) else shutil.which("psql")
+    if program is None:
+        raise home.SandboxError(
+            "A warehouse elsewhere needs a psql that knows TLS: on Debian, apt-get install postgresql-client."
+        )
+    os.execv(program, [program])
+
+
 def _scale(text: str) -> float:
     scale = float(text)
     if not SMALLEST_SCALE <= scale < math.inf:
@@ -117,8 +133,10 @@ def _scale(text: str) -> float:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    parser = argparse.ArgumentParser(
+        prog="python -m sandbox", description="Servers and data for a machine that has none."
+    )
+    commands = parser.add_subparsers(title="commands", dest="command", required=True, metavar="command")
     commands.add_parser("up", help="start the servers the environment does not name")
     commands.add_parser("down", help="stop them")
     commands.add_parser("clean", help="stop them and remove their data")
@@ -134,6 +152,8 @@ def main(arguments: list[str] | None = None) -> int:
         loader.add_argument("--seed", type=int, default=1, help="same seed, same data")
     commands.add_parser("docs", help="write the docs site")
     commands.add_parser("roles", help="make the warehouse's roles")
+    shell = commands.add_parser("psql", help="a shell on the warehouse")
+    shell.add_argument("--role", help="log in to the sandbox's own as this role (default: the warehouse's owner)")
     trader = commands.add_parser("trade", help="play days of trade on the private source")
     trader.add_argument("--days", type=int, default=1)
     trader.add_argument("--seed", type=int, default=1)
@@ -160,12 +180,14 @@ def main(arguments: list[str] | None = None) -> int:
         return demo.docs(up())
     elif options.command == "roles":
         return roles()
+    elif options.command == "psql":
+        psql(options.role)
     elif options.command == "trade":
         play(options.days, options.seed, options.first)
     else:
         words = options.words[1:] if options.words[:1] == ["--"] else options.words
-        if not words:
-            parser.error("exec needs a command")
+        if not words or words[0].startswith("-"):
+            runner.error("name a command after --")
         settings = {"DBT_PROFILES_DIR": "profiles"} | up()
         settings["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{settings.get('PATH', '')}"
         try:

@@ -4,6 +4,7 @@ A MySQL-compatible server is needed unless ``MYSQL_HOST`` names one. It is insta
 password-free sudo allows; otherwise the message names the command.
 """
 
+import argparse
 import os
 import shutil
 import subprocess
@@ -26,6 +27,12 @@ Nothing was changed. Do one of these and run the same command again:
 
 
 def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m sandbox.prerequisites",
+        description="Look for a MySQL-compatible server, and install it if it is missing; `make setup` begins so.",
+        epilog="exit code: 0 it is there, or MYSQL_HOST names one; 1 it is not, or this Python is too old.",
+    )
+    parser.parse_args()
     if sys.version_info < (3, 10):
         print(f"Python 3.10 to 3.13 is needed; this is {sys.version.split()[0]}. Name another: make PYTHON=python3.12")
         return 1

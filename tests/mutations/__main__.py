@@ -10,18 +10,23 @@ from tests.mutations.equivalent import EQUIVALENT
 from tests.mutations.mutants import choose
 from tests.mutations.run import all_mutants, run
 
-parser = argparse.ArgumentParser(prog="python -m tests.mutations", description=__doc__)
-parser.add_argument(
-    "--count", type=int, default=report.COUNT, help="how many of all mutants, spread over models and kinds"
-)
-parser.add_argument("--seed", type=int, default=1, help="same seed, same choice")
-parser.add_argument("--only", metavar="NAMES", default="", help="models or macro files, comma-separated")
-parser.add_argument("--keys", metavar="TEXT", default="", help="mutants whose key contains this")
-parser.add_argument("--known", action="store_true", help="those of equivalent.py: does any get killed after all?")
-parser.add_argument("--without-unit-tests", action="store_true", help="what do the data tests notice by themselves?")
-options = parser.parse_args()
 
-if __name__ == "__main__":
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.mutations",
+        description="Break the models, one small way at a time, and report which breaks dbt's tests notice.",
+    )
+    parser.add_argument(
+        "--count", type=int, default=report.COUNT, help="how many of all mutants, spread over models and kinds"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="same seed, same choice")
+    parser.add_argument("--only", metavar="NAMES", default="", help="models or macro files, comma-separated")
+    parser.add_argument("--keys", metavar="TEXT", default="", help="mutants whose key contains this")
+    parser.add_argument("--known", action="store_true", help="those of equivalent.py: does any get killed after all?")
+    parser.add_argument(
+        "--without-unit-tests", action="store_true", help="what do the data tests notice by themselves?"
+    )
+    options = parser.parse_args()
     settings = sandbox.up()
     servers = Servers({key: value for key, value in settings.items() if key.startswith(("MYSQL_", "PG"))})
     names = [name for name in options.only.split(",") if name]
@@ -32,3 +37,7 @@ if __name__ == "__main__":
     verdicts = run(servers, choose(mutants, options.count, options.seed), not options.without_unit_tests)
     print(report.write(verdicts, len(mutants), time.monotonic() - started))
     sandbox.down()
+
+
+if __name__ == "__main__":
+    main()
