@@ -25,6 +25,8 @@ class Copy:
     role: str
     """ARN of the one role that may read the bucket."""
     loads: int = 0
+    damaged: dict[str, str] = dataclasses.field(default_factory=dict)
+    """Fields that arrive as something else."""
 
     def __call__(self, statement: str) -> str:
         asked = _COPY.fullmatch(statement)
@@ -75,7 +77,7 @@ class Copy:
             for name, value in zip(columns, row, strict=True):
                 if len(value.encode()) > min(limits[name], _LONGEST):
                     return number, name, "String length exceeds DDL length"
-            rows.write("\t".join(_field(value) for value in row) + "\n")
+            rows.write("\t".join(_field(self.damaged.get(value, value)) for value in row) + "\n")
         rows.seek(0)
         names = ", ".join(f'"{name}"' for name in columns)
         cursor.copy_expert(f"copy {relation} ({names}) from stdin", rows)

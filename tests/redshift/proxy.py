@@ -76,18 +76,20 @@ class Proxy:
         backend: Backend,
         certificate: Path,
         violations: Callable[[str], Sequence[object]],
-        copy: Callable[[str], str],
+        copy: Any,
     ):
         """``certificate``: a PEM file with key and certificate; ``violations``: what Redshift has against a statement.
 
-        ``copy`` runs a COPY and returns why it failed.
+        ``copy`` is called with a COPY, runs it and returns why it failed.
         """
         self.backend = backend
         self.statements: list[str] = []
         """Every statement as it was sent."""
         self.refused: list[str] = []
         """Why statements were refused."""
-        self._violations, self._copy = violations, copy
+        self.before: Callable[[str], None] = lambda sql: None
+        """What a test does before a statement is run."""
+        self.copy, self._violations = copy, violations
         self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.tls.load_cert_chain(certificate)
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -119,10 +121,11 @@ class Proxy:
     def prepare(self, sql: str) -> tuple[str, bytes]:
         """The statement for PostgreSQL, and nothing; or the error with which Redshift would answer."""
         self.statements.append(sql)
+        self.before(sql)
         try:
             found = self._violations(sql)
             if not found and sql.lower().startswith("copy "):
-                failure = self._copy(sql)
+                failure = self.copy(sql)
                 return ("", _error("XX000", failure)) if failure else ("select 1 where false", b"")
             if not found:
                 return rewrite(sql), b""

@@ -8,22 +8,18 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+import types
+from collections.abc import Iterator
 from typing import Any
 
 import boto3
 import pytest
-from botocore.client import BaseClient
 
 from ingestion.connection import AnotherLanding, WarehouseUnavailable
 from ingestion.landing import Report, TableReport, land
-from ingestion.redshift import Redshift as RedshiftWarehouse
-from ingestion.redshift import S3Stage
 from ingestion.settings import from_environment
 from ingestion.stage import StageUnavailable
-from ingestion.warehouse import Warehouse
 from tests.conftest import PROJECT, Lane
-from tests.redshift import copy
 from tests.redshift.conftest import BUCKET, READER, Redshift
 from tests.redshift.proxy import Proxy
 
@@ -51,6 +47,8 @@ class Shop:
 @pytest.fixture
 def shop(lane: Lane, redshift: Redshift) -> Iterator[Shop]:
     yield Shop(lane, redshift)
+    if redshift.proxy:
+        redshift.proxy.before = lambda sql: None
     redshift.query(f"drop schema if exists {lane.raw} cascade")
 
 
@@ -277,19 +275,16 @@ def test_a_text_longer_than_redshift_holds_fails_its_table_by_name(items: Shop) 
 @pytest.mark.parametrize(
     ("value", "arrives"), [("3.26", "3.25"), ("t", ""), ("", "t"), ("2:323030352D30322D3030", "2:323030352D30332D3030")]
 )
-def test_what_arrives_changed_is_not_published(
-    items: Shop, stand_in: Proxy, monkeypatch: pytest.MonkeyPatch, value: str, arrives: str
-) -> None:
+def test_what_arrives_changed_is_not_published(items: Shop, stand_in: Proxy, value: str, arrives: str) -> None:
     """A number; an empty text that becomes NULL, and the other way; the original of a value that cannot be held."""
     items.execute("alter table items modify sold date after name")
     items.land()
     items.execute("set sql_mode = ''", "insert into items values (5, '', '2005-02-00', 3.26), (6, null, null, 1)")
-    written: Callable[[str], str] = copy._field
-    monkeypatch.setattr(copy, "_field", lambda field: written(arrives if field == value else field))
+    stand_in.copy.damaged[value] = arrives
     table = items.land_one()
+    stand_in.copy.damaged.clear()
     assert table.status == "failed" and "5 rows with checksum" in table.reason and "arrived" in table.reason
     assert items.query("select count(*) from {raw}.items") == [(3,)]
-    monkeypatch.undo()
     assert items.land_one().inserted == 2
 
 
@@ -396,21 +391,30 @@ def test_nothing_stays_in_the_bucket(items: Shop, stand_in: Proxy) -> None:
     boto3.client("s3").delete_object(Bucket=BUCKET, Key=other)
 
 
-def test_files_are_removed_by_one_request(items: Shop, stand_in: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def requests() -> Iterator[Any]:
+    """The events of every S3 client that is made during the test."""
+    boto3.setup_default_session()
+    yield boto3.DEFAULT_SESSION.events
+    boto3.DEFAULT_SESSION = None
+
+
+def test_files_are_removed_by_one_request(items: Shop, stand_in: Proxy, requests: Any) -> None:
     items.execute("create table notes (id int primary key)", "insert into notes values (1)")
-    called: Callable[..., Any] = BaseClient._make_api_call
     calls: list[str] = []
 
-    def call(client: Any, name: str, arguments: Any) -> Any:
-        calls.append(name)
-        if name != "DeleteObjects" or not refused:
-            return called(client, name, arguments)
-        return {"Errors": [{"Key": "landing/0.csv", "Code": "AccessDenied", "Message": "Access Denied"}]}
+    def call(model: Any, **_: Any) -> Any:
+        calls.append(model.name)
+        if model.name == "DeleteObjects" and refused:
+            error = {"Key": "landing/0.csv", "Code": "AccessDenied", "Message": "Access Denied"}
+            return types.SimpleNamespace(status_code=200), {"Errors": [error], "ResponseMetadata": {}}
+        return None
 
-    monkeypatch.setattr(BaseClient, "_make_api_call", call)
+    requests.register("before-call.s3", call)
     refused = False
     assert items.land().status == "ok"
-    assert calls.count("PutObject") == 2 and calls.count("DeleteObjects") <= 2 and "DeleteObject" not in calls
+    removed = {name: calls.count(name) for name in ("PutObject", "DeleteObjects", "DeleteObject")}
+    assert removed == {"PutObject": 2, "DeleteObjects": 2, "DeleteObject": 0}, "two loads of a file each"
     refused = True
     items.execute("insert into notes values (2)")
     with pytest.raises(StageUnavailable, match="AccessDenied on DeleteObjects"):
@@ -445,31 +449,30 @@ def test_one_landing_at_a_time(items: Shop) -> None:
     assert items.land().status == "ok"
 
 
-@pytest.mark.parametrize("moment", [(S3Stage, "copy"), (Warehouse, "staged_totals"), (RedshiftWarehouse, "publish")])
-def test_a_lost_lock_ends_the_landing_and_the_next_one_heals(
-    items: Shop, stand_in: Proxy, monkeypatch: pytest.MonkeyPatch, moment: tuple[type, str]
-) -> None:
+@pytest.mark.parametrize("moment", ["copy ", "select count(*), coalesce(sum(strtol", "insert into {raw}._landing_runs"])
+def test_a_lost_lock_ends_the_landing_and_the_next_one_heals(items: Shop, stand_in: Proxy, moment: str) -> None:
     """Ended by the server while files are loaded, before the transaction begins, and within it."""
     items.land()
     items.execute("update items set price = 7 where id = 1")
-    owner, name = moment
-    done: Callable[..., Any] = getattr(owner, name)
+    text = moment.replace("{raw}", f'"{items.raw}"')
+    ended: list[Any] = []
 
-    def then_lose_the_lock(*arguments: Any) -> Any:
-        result = done(*arguments)
+    def lose_the_lock(sql: str) -> None:
+        if not sql.startswith(text) or ended:
+            return
         connection = stand_in.backend.connect()
         with connection.cursor() as cursor:
             cursor.execute(
                 "select pg_terminate_backend(pid, 5000) from pg_locks where relation = %s::regclass",
                 (f"{items.raw}._landing_lock",),
             )
-            assert cursor.fetchall() == [(True,)]
+            ended.extend(cursor.fetchall())
         connection.close()
-        return result
 
-    with monkeypatch.context() as patch, pytest.raises(WarehouseUnavailable, match="the lock was lost"):
-        patch.setattr(owner, name, then_lose_the_lock)
+    stand_in.before = lose_the_lock
+    with pytest.raises(WarehouseUnavailable, match="the lock was lost"):
         items.land()
+    assert ended == [(True,)]
     assert items.query("select price from {raw}.items where id = 1") == [(decimal.Decimal("1.50"),)]
     assert items.land_one().updated == 1
 
