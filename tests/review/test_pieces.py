@@ -8,7 +8,7 @@ from review import changes, document, lint
 from review.compare import Comparison
 from review.dbt import Manifest, Result
 from review.document import Block, Fold, Heading, Table, Text, code
-from review.report import _safe, clearly_slower
+from review.report import clearly_slower, safe_message
 from tests.conftest import Servers
 from tests.review.conftest import Clone
 
@@ -153,11 +153,11 @@ def test_a_message_carries_no_values_of_rows() -> None:
         "  DETAIL:  Failing row contains (null, Ann\n Smith).\n  compiled code at target/run/a.sql"
     )
     assert (
-        _safe(Result("error", 0, message, ""))
+        safe_message(Result("error", 0, message, ""))
         == 'null value in column "k" of relation "a" violates not-null constraint'
     )
     refused = 'invalid input syntax for type integer: "Ann\nSmith"'
-    assert _safe(Result("error", 0, refused, "")) == "invalid input syntax for type integer: …"
+    assert safe_message(Result("error", 0, refused, "")) == "invalid input syntax for type integer: …"
 
 
 # the page
