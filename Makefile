@@ -9,10 +9,17 @@ CUSTOMER ?=
 ROLE ?=
 TARGET ?=
 WORKERS ?= $(if $(TEST_MYSQL_HOST),0,2)
+# Walks and mutants are drawn anew every day; NIGHTLY=1 takes all mutants and walks that are seven times as long.
+NIGHTLY ?=
+ifneq ($(NIGHTLY),)
+export TEST_MUTANTS ?= 100000
+export TEST_SEQUENCES ?= 20
+endif
 BIN := .venv/bin
 SANDBOX := $(BIN)/python -m sandbox
 WITH_SERVERS := $(SANDBOX) exec --
 PYTEST := $(BIN)/pytest --numprocesses $(WORKERS)
+SECURITY := tests/security --ignore=tests/security/test_access.py --ignore=tests/security/test_roles.py
 export DBT_PROFILES_DIR := profiles
 ifneq ($(TARGET),)
 export DBT_TARGET := $(TARGET)
@@ -63,13 +70,21 @@ clean: ## remove everything the project made
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 ##@ Change
-lint: setup lint-infra ## SQL in both dialects, Python style and types, secrets
+LINTS := lint-sql lint-types lint-infra lint-keywords lint-portability lint-secrets lint-parse
+lint: setup ## SQL in both dialects, Python style and types, secrets
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
-	@git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook --no-verify --baseline .secrets.baseline
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target --keep-going $(LINTS)
+lint-types: setup
 	@$(BIN)/mypy
-	@$(BIN)/sqlfluff lint --dialect postgres --processes 2 models tests/singular privacy
-	@$(BIN)/sqlfluff lint --dialect redshift --processes 2 --rules capitalisation.keywords models tests/singular privacy
+lint-sql: setup
+	@$(BIN)/sqlfluff lint --processes 1 --dialect postgres models tests/singular privacy
+lint-keywords: setup # those of Redshift
+	@$(BIN)/sqlfluff lint --processes 1 --dialect redshift --rules capitalisation.keywords models tests/singular privacy
+lint-secrets: setup
+	@git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook --no-verify --baseline .secrets.baseline
+lint-portability: setup
 	@$(BIN)/python -m checks portability
+lint-parse: setup
 	@$(BIN)/dbt --quiet parse --no-partial-parse --warn-error --target redshift --target-path target/parse
 .venv-%/installed: requirements-%.txt .venv/installed
 	@$(PYTHON) -m venv .venv-$*
@@ -89,20 +104,22 @@ test: setup ## the tests of every day; WORKERS=0 runs them one by one
 	@$(PYTEST)
 
 ##@ Prove
+test-deep: setup .venv-infra/installed ## the next five side by side, as CI runs them
+	@$(PYTEST) tests/hazards tests/faults $(SECURITY) tests/review tests/redshift
 test-hazards: setup ## a hostile MySQL schema, value by value
 	@$(BIN)/pytest tests/hazards
 test-faults: setup ## kill -9 at every step, then one plain rerun
-	@$(PYTEST) --dist load tests/faults
+	@$(PYTEST) tests/faults
 test-security: setup ## wrong certificates, erasure, leaks
-	@$(PYTEST) tests/security --ignore=tests/security/test_access.py --ignore=tests/security/test_roles.py
+	@$(PYTEST) $(SECURITY)
 test-review: setup ## prepared pull requests: does the review say what they do?
-	@$(PYTEST) --dist load tests/review
+	@$(PYTEST) tests/review
 test-sequences: setup ## random trading days: incremental equals full refresh
 	@$(PYTEST) tests/sequences
 test-mutations: setup ## break the models in small ways: do their tests notice?
 	@$(BIN)/pytest tests/mutations
 test-redshift: setup .venv-infra/installed ## the project by dbt-redshift, through a stand-in
-	@$(BIN)/pytest tests/redshift
+	@$(PYTEST) tests/redshift
 bench: setup ## the landing against a raw copy; SCALE=10 ARGS="--peers --linear"
 	@$(BIN)/python -m benchmarks.landing $(if $(filter file,$(origin SCALE)),,--scale $(SCALE)) $(ARGS)
 bench-build: setup ## dbt build against the same SQL in psql

@@ -319,7 +319,7 @@ def _failures(found: Review) -> list[Block]:
         rows = [
             [
                 code(_name(uid)),
-                "; ".join(filter(None, (code(_safe(found.after[uid]), 1000), found.fanned_out.get(uid)))),
+                "; ".join(filter(None, (code(safe_message(found.after[uid]), 1000), found.fanned_out.get(uid)))),
             ]
             for uid in found.broken_models
             if uid not in skipped
@@ -332,7 +332,7 @@ def _failures(found: Review) -> list[Block]:
             [
                 code(_name(uid)),
                 ", ".join(code(name) for name in _tested(found, uid)),
-                code(_safe(found.after[uid]), 1000),
+                code(safe_message(found.after[uid]), 1000),
             ]
             for uid in found.new_failures
         ]
@@ -340,7 +340,7 @@ def _failures(found: Review) -> list[Block]:
     return out
 
 
-def _safe(result: NodeResult) -> str:
+def safe_message(result: NodeResult) -> str:
     """dbt's message without the values of rows that a database adds."""
     text = re.sub(r"\s+", " ", re.split(r"\n\s*(?:DETAIL|CONTEXT|compiled code at)", result.message)[0]).strip()
     text = re.sub(r"^(?:Database|Runtime|Compilation) Error in \w+ \S+ \(\S+\) ", "", text)

@@ -16,6 +16,9 @@ DUMP = PROJECT.parent / "shared" / "classicmodels" / "mysqlsampledatabase.sql"
 
 sys.path.insert(0, str(PROJECT))
 
+# A landing's process that loads is forked from that of the test, which has it then.
+import dlt  # noqa: E402
+import dlt.destinations.impl.postgres.postgres  # noqa: E402, F401
 import psycopg2  # noqa: E402
 import pymysql  # noqa: E402
 import pytest  # noqa: E402
@@ -25,6 +28,7 @@ from landing.report import LandingReport, TableReport  # noqa: E402
 from landing.settings import from_environment  # noqa: E402
 from sandbox import __main__ as sandbox  # noqa: E402
 from sandbox import home, mysql  # noqa: E402
+from tests import SEED  # noqa: E402
 
 _numbers = itertools.count()
 
@@ -124,16 +128,47 @@ class Lane:
         )
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Under pytest-xdist a file is run by one worker, and so are all tests of one star schema: these begin."""
-    groups = {"star": "the star", "roles": "the star", "documented": "the docs"}
+SHARED = {"star": "the star", "roles": "the star", "documented": "the docs", "days": "the days"}
+"""What is built once for many tests, by fixture: all of them are run by one worker of pytest-xdist."""
+LONGEST = (
+    "the star",
+    "the docs",
+    "the days",
+    "tests/security/test_leaks.py",
+    "tests/hazards",
+    "tests/project/test_sandbox.py",
+)
+"""These begin, so that no worker has a long one left when the others have ended."""
+ONE_BY_ONE = ("tests/review", "tests/faults")
+"""Here each test may be run by another worker; they come last and fill what time is left."""
+
+
+def _group(item: pytest.Item) -> str:
+    """What must stay on one worker: tests of what is shared, else those of a file."""
+    file = item.path.relative_to(PROJECT).as_posix()
+    shared = next((SHARED[name] for name in SHARED if name in getattr(item, "fixturenames", ())), "")
+    return shared or ("" if file.startswith(ONE_BY_ONE) else file)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     for item in items:
-        fixtures = getattr(item, "fixturenames", ())
-        name = next((group for fixture, group in groups.items() if fixture in fixtures), item.path.name)
-        if not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(name))
-    items.sort(key=lambda item: groups.keys().isdisjoint(getattr(item, "fixturenames", ())))
+        group = _group(item)
+        if group and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(group))
+    yield
+    order = (*LONGEST, "", *ONE_BY_ONE)
+
+    def place(item: pytest.Item) -> int:
+        name = _group(item) or item.path.relative_to(PROJECT).as_posix()
+        return next((n for n, start in enumerate(order) if start and name.startswith(start)), len(LONGEST))
+
+    items.sort(key=place)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if any(name in argument for name in ("sequences", "mutations") for argument in config.args):
+        terminalreporter.write_line(f"Drawn with TEST_SEED={SEED}, which draws the same again.")
 
 
 @pytest.fixture(scope="session")

@@ -154,11 +154,11 @@ def test_the_first_build_and_later_ones_have_one_lineage(documented: Documented,
     assert column_lineage(first.manifest) == lineage
 
 
-def test_all_models_take_a_second(documented: Documented) -> None:
+def test_all_models_take_less_than_five_seconds_of_cpu(documented: Documented) -> None:
     manifest = documented.manifest
-    started = time.monotonic()
+    started = time.process_time()
     column_lineage(manifest)
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
 
 
 def manifest_of(sql: str, columns: str = "", **others: Any) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from ingestion.mysql import land
 from landing.settings import from_environment
 from sandbox import home, postgres, source
 from tests.conftest import PROJECT, Servers
+from tests.kept_dbt import KeptDbt
 
 
 @dataclasses.dataclass
@@ -23,6 +24,8 @@ class Star:
 
     servers: Servers
     target: Path
+    kept: dict[tuple[tuple[str, str], ...], KeptDbt] = dataclasses.field(default_factory=dict, kw_only=True)
+    """One process for each environment that dbt was run under."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -35,6 +38,15 @@ class Star:
         assert report.status == "ok", report
 
     def dbt(self, *words: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+        """Run dbt in a kept process; under a DBT_SCHEMA_PREFIX, with a target folder of its own."""
+        key = tuple(sorted(environment.items()))
+        if key not in self.kept:
+            prefix = environment.get("DBT_SCHEMA_PREFIX")
+            self.kept[key] = KeptDbt(self.environment | environment, self.target / prefix if prefix else self.target)
+        return self.kept[key](*words)
+
+    def by_hand(self, *words: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+        """Run dbt as a person or a scheduler does."""
         command = [sys.executable, "-m", "dbt.cli.main", "--no-use-colors", *words, "--target-path", str(self.target)]
         return subprocess.run(
             command,
@@ -78,7 +90,7 @@ def the_star(servers: Servers, dump: Path) -> Star:
     star = Star(servers, home.SANDBOX / "target")
     shutil.rmtree(star.target, ignore_errors=True)
     star.land()
-    result = star.dbt("build")
+    result = star.by_hand("build")
     assert result.returncode == 0, result.stdout[-3000:]
     _built.append(star)
     return star

@@ -248,9 +248,12 @@ def test_products_and_employees_grow_slower_than_orders(source_connection: Conne
 
 def test_names_identify_customers_and_products(source_connection: Connection) -> None:
     generate(source_connection, scale=30)
-    for table, name in (("customers", "customerName"), ("products", "productName")):
+    for table, name, number in (
+        ("customers", "customerName", 30 * 122),
+        ("products", "productName", int(110 * 30**0.5)),
+    ):
         names = query(source_connection, f"select count(*), count(distinct {name}) from {table}")
-        assert names[0][0] == names[0][1] > 600, table
+        assert names == [(number, number)], table
 
 
 @needs_dump
@@ -412,8 +415,7 @@ def test_an_old_order_arrives_late_goes_and_comes_back_identical(
         if not seen or seen[-1] != (order, lines):
             seen.append((order, lines))
     there = [version for version in seen if version[0]]
-    assert len(there) >= 2
-    assert len(seen) >= len(there) + 1
+    assert [bool(order) for order, _ in seen] == [True, False] * 4
     assert all(version == there[0] for version in there)
     assert there[0][0][0][1] == datetime.date(2004, 11, 15)
     assert len(there[0][1]) == 3

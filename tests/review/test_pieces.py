@@ -9,7 +9,7 @@ from review import changes, document
 from review.compare import Comparison
 from review.dbt import Manifest, NodeResult
 from review.document import Block, FoldBlock, HeadingBlock, TableBlock, TextBlock, code
-from review.report import _safe, clearly_slower
+from review.report import clearly_slower, safe_message
 from tests.conftest import Servers
 from tests.review.conftest import Clone
 
@@ -154,11 +154,11 @@ def test_a_message_carries_no_values_of_rows() -> None:
         "  DETAIL:  Failing row contains (null, Ann\n Smith).\n  compiled code at target/run/a.sql"
     )
     assert (
-        _safe(NodeResult("error", 0, message, ""))
+        safe_message(NodeResult("error", 0, message, ""))
         == 'null value in column "k" of relation "a" violates not-null constraint'
     )
     refused = 'invalid input syntax for type integer: "Ann\nSmith"'
-    assert _safe(NodeResult("error", 0, refused, "")) == "invalid input syntax for type integer: …"
+    assert safe_message(NodeResult("error", 0, refused, "")) == "invalid input syntax for type integer: …"
 
 
 # the page

@@ -6,9 +6,9 @@ from typing import Any
 import psycopg2
 import pytest
 
-from privacy.roles import ROLES
 from tests.security.conftest import REFUSED, Roles
 
+ROLES = ("ingest", "transform", "analyst", "pii_reader", "service_embedded")
 RAW = "raw_classicmodels"
 SCHEMAS = {RAW, "staging", "intermediate", "snapshots", "seeds", "marts", "marts_masked", "quality", "access_control"}
 WRITES = {"ingest": {RAW}, "transform": SCHEMAS - {RAW, "access_control"}}
