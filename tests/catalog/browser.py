@@ -4,6 +4,7 @@ Source   https://chromedevtools.github.io/devtools-protocol/ ; over pipes each m
 """
 
 import base64
+import contextlib
 import fcntl
 import json
 import os
@@ -17,6 +18,11 @@ from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _SECONDS = 30
+_NAVIGATED = -32000
+
+
+class PageWentAway(Exception):
+    """It went to another address while it was asked."""
 
 
 def executable() -> str | None:
@@ -109,9 +115,12 @@ class Browser:
 
     def wait(self, condition: Callable[[], Any], what: str = "the page") -> None:
         end = time.monotonic() + _SECONDS
-        while not condition():
-            assert time.monotonic() < end, f"waited {_SECONDS} s for {what}"
+        while time.monotonic() < end:
+            with contextlib.suppress(PageWentAway):
+                if condition():
+                    return
             time.sleep(0.05)
+        raise AssertionError(f"waited {_SECONDS} s for {what}")
 
     def picture(self, path: Path, whole: bool = True) -> None:
         shot = self._send("Page.captureScreenshot", captureBeyondViewport=whole)
@@ -126,6 +135,8 @@ class Browser:
         while True:
             answer = self._read()
             if answer.get("id") == self._number:
+                if method == "Runtime.evaluate" and answer.get("error", {}).get("code") == _NAVIGATED:
+                    raise PageWentAway
                 assert "error" not in answer, f"{method}: {answer['error']}"
                 result: dict[str, Any] = answer["result"]
                 return result

@@ -142,7 +142,7 @@ def test_columns_of_sources_exist(documented: Documented, lineage: Lineage) -> N
         "select table_name, column_name from information_schema.columns where table_schema = 'raw_classicmodels'"
     )
     assert {(table.split(".")[-1], column) for table, column in ends} <= set(real)
-    assert len(ends) > 50
+    assert len(ends) == 77
 
 
 def test_the_first_build_and_later_ones_have_one_lineage(documented: Documented, lineage: Lineage) -> None:

@@ -29,8 +29,10 @@ def shown(documented: Documented, folder: Path) -> dict[str, list[str]]:
         timeout=60,
     )
     html = (folder / "dimensions.html").read_text(encoding="utf-8").split("<h2>")[0]
-    rows = re.findall(r"<tr>(<td.*?)</tr>", html)
-    cells = [[unescape(re.sub("<.*?>", " ", cell)).split() for cell in row.split("</td>")] for row in rows]
+    rows = re.findall(r"<tr>\s*(<td.*?)</tr>", html, re.DOTALL)
+    cells = [
+        [unescape(re.sub("<.*?>", " ", cell, flags=re.DOTALL)).split() for cell in row.split("</td>")] for row in rows
+    ]
     return {row[0][0]: [word for cell in (row[0][1:], *row[2:]) for word in cell] for row in cells}
 
 

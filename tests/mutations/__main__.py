@@ -4,6 +4,7 @@ import argparse
 import time
 
 from sandbox import __main__ as sandbox
+from tests import SEED
 from tests.conftest import Servers
 from tests.mutations import report
 from tests.mutations.equivalent import EQUIVALENT
@@ -19,7 +20,7 @@ def main() -> None:
     parser.add_argument(
         "--count", type=int, default=report.COUNT, help="how many of all mutants, spread over models and kinds"
     )
-    parser.add_argument("--seed", type=int, default=1, help="same seed, same choice")
+    parser.add_argument("--seed", type=int, default=SEED, help="same seed, same choice")
     parser.add_argument("--only", metavar="NAMES", default="", help="models or macro files, comma-separated")
     parser.add_argument("--keys", metavar="TEXT", default="", help="mutants whose key contains this")
     parser.add_argument("--known", action="store_true", help="those of equivalent.py: does any get killed after all?")

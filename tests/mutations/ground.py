@@ -1,7 +1,9 @@
 """The data mutants are built on: a small shop after four days of trade and mishaps, of which dbt has built three.
 
 What an incremental build does, and what the tests say of it, only shows where tables exist and rows have changed since. So
-three days are landed and built as they should be, the fourth is landed, and each mutant has that one to build.
+three days are landed and built as they should be, the fourth is landed, and each mutant has that one to build. Its last
+landing takes the data's last month away, after which balances and features are made anew: what else deletes from them shows
+in the state before that landing.
 """
 
 from __future__ import annotations
@@ -21,12 +23,17 @@ from sandbox import home, mysql, postgres, source
 from sandbox.trade import trade
 from tests.conftest import PROJECT, Servers
 
-LANDED = "mutants_landed"
+LANDED, MONTH_STAYS = "mutants_landed", "mutants_month_stays"
+"""The fourth day landed, and the same before its last landing."""
 SCALE = 0.3
 # The last is late enough for a label to have become known since.
 DATES = [datetime.date(2005, 6, 1), datetime.date(2005, 6, 2), datetime.date(2005, 6, 3), datetime.date(2005, 7, 1)]
 
 _LINE = "replace into orderdetails select {order}, productCode, {quantity}, 9.99, 1 from products order by productCode limit 1"
+_MEMBER = (
+    "insert into customers select {customer}, '{name}', contactLastName, contactFirstName, phone, addressLine1, addressLine2,"
+    " city, state, postalCode, country, salesRepEmployeeNumber, 500 from customers order by customerNumber limit 1"
+)
 _PRICES = "update products set buyPrice = buyPrice + 1, MSRP = MSRP + 2 where crc32(productCode) % 3 = {third}"
 
 # What is wrong or odd on each day; between them trade goes on. Foreign keys are not minded.
@@ -39,10 +46,11 @@ DAYS: list[list[str]] = [
         "replace into orderdetails values (9001, 'NEW_1', 3, 20.00, 2)",
         "replace into payments values (52, 'EARLY', '2005-05-20', 55.50)",
         # a customer whose only order came on the last day of a month and has no lines
-        "insert into customers select 60, 'Month End', contactLastName, contactFirstName, phone, addressLine1,"
-        " addressLine2, city, state, postalCode, country, salesRepEmployeeNumber, 500 from customers"
-        " order by customerNumber limit 1",
+        _MEMBER.format(customer=60, name="Month End"),
         "replace into orders values (9004, '2004-04-30', '2004-05-09', null, 'In Process', null, 60)",
+        # and one who will have none
+        _MEMBER.format(customer=61, name="One Order"),
+        "replace into orders values (9005, '2004-05-10', '2004-05-19', null, 'In Process', null, 61)",
         # an employee of an office, and a rep of a customer, that have not arrived
         "update employees set officeCode = '99' where jobTitle = 'Sales Rep' order by employeeNumber limit 1",
         "update customers set salesRepEmployeeNumber = 9999 where salesRepEmployeeNumber is not null"
@@ -92,7 +100,7 @@ DAYS: list[list[str]] = [
         "delete from orderdetails where orderNumber % 19 = 4",
         "delete from orders where orderNumber % 19 = 4 or orderNumber % 41 = 7",
         "delete from orderdetails where orderNumber = 9003",
-        "delete from orders where orderNumber = 9003",
+        "delete from orders where orderNumber in (9003, 9005)",
         "delete from payments where crc32(checkNumber) % 13 = 2",
         "update payments set amount = amount + 1 where crc32(checkNumber) % 11 = 3",
         "update orders set customerNumber = (select min(customerNumber) from customers) where orderNumber % 23 = 5",
@@ -101,13 +109,14 @@ DAYS: list[list[str]] = [
         " status = 'Shipped' where orderNumber % 29 = 3",
         # a month later than most
         "insert into payments select customerNumber, 'LATE', '2005-07-01', 1.25 from customers where customerNumber % 6 = 1",
-        "delete from payments where checkNumber in ('FAR', 'LONG_AGO')",
+        "delete from payments where checkNumber = 'LONG_AGO'",
     ],
 ]
+LAST_MONTH_GOES = "delete from payments where checkNumber = 'FAR'"
 
 
 def prepare(servers: Servers, target: Path) -> dbtRunnerResult:
-    """Fill the source, land and build all days but the last, land that one, keep the warehouse as ``LANDED``.
+    """Fill the source, land and build all days but the last, land that one, keep the warehouse as ``MONTH_STAYS`` and ``LANDED``.
 
     Returns dbt's parsed project.
     """
@@ -122,14 +131,22 @@ def prepare(servers: Servers, target: Path) -> dbtRunnerResult:
                 for statement in mishaps:
                     cursor.execute(statement)
             connection.commit()
-        as_of = datetime.datetime.combine(day, datetime.time(22), datetime.timezone.utc)
-        report = land(from_environment(servers.environment, as_of=as_of))
-        assert report.status == "ok", report
+        _land(servers, datetime.datetime.combine(day, datetime.time(22), datetime.timezone.utc))
         if number + 1 < len(DAYS):
             assert dbt("build", "--exclude-resource-type", "test", "unit_test", target=target).success
+    copy_database("warehouse", MONTH_STAYS)
+    with mysql.connect(home.read_state()[mysql.NAME], mysql.DATABASE) as connection, connection.cursor() as cursor:
+        cursor.execute(LAST_MONTH_GOES)
+        connection.commit()
+    _land(servers, datetime.datetime.combine(day, datetime.time(23), datetime.timezone.utc))
     home.update_state(source=None)  # what was played here is nobody else's data
     copy_database("warehouse", LANDED)
     return dbt("parse", target=target)
+
+
+def _land(servers: Servers, as_of: datetime.datetime) -> None:
+    report = land(from_environment(servers.environment, as_of=as_of))
+    assert report.status == "ok", report
 
 
 def dbt(*words: str, target: Path) -> dbtRunnerResult:

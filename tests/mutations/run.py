@@ -26,6 +26,8 @@ from tests.mutations.mutants import Mutant, mutants_of
 FOLDER = home.SANDBOX / "mutations"
 # The macros that models are made of; the others are dbt's own hooks.
 MACROS = ("incremental", "keys", "metrics", "month_end", "versions")
+DELETES = "macros/incremental.sql"
+"""Its mutants that survive one state of the last day are built on the other as well."""
 WORKERS = 2
 
 # What says that the mutant is no query at all: no test had to notice it, and it counts for nothing.
@@ -84,7 +86,7 @@ def run(servers: Servers, mutants: Sequence[Mutant], unit_tests: bool = True) ->
                     if verdict.status == "survived" and verdict.mutant.key not in EQUIVALENT:
                         print(f"survived: line {verdict.mutant.line}, {verdict.mutant.operator}, {verdict.mutant.key}")
                 print(f"{len(verdicts)} of {len(mutants)} mutants built", flush=True)
-        ground.drop_databases([ground.LANDED])
+        ground.drop_databases([ground.LANDED, ground.MONTH_STAYS])
         return verdicts
     finally:
         os.chdir(folder)
@@ -94,7 +96,9 @@ def run(servers: Servers, mutants: Sequence[Mutant], unit_tests: bool = True) ->
 
 def _check_that_unharmed_models_pass(pool: ProcessPoolExecutor) -> None:
     """Else every mutant would seem to be killed."""
-    failed = [*pool.submit(_build_unharmed, False).result(), *pool.submit(_build_unharmed, True).result()]
+    builds = ((ground.LANDED, False), (ground.MONTH_STAYS, False), (ground.LANDED, True))
+    running = [pool.submit(_build_unharmed, *build) for build in builds]
+    failed = [failure for build in running for failure in build.result()]
     assert not failed, f"the models as they are fail their tests: {failed}"
 
 
@@ -157,9 +161,9 @@ class _Worker:
             failures.append(("project", "dbt", str(result.exception)))
         return failures
 
-    def prepare(self, selection: list[str]) -> None:
+    def prepare(self, landed: str, selection: list[str]) -> None:
         """Build the last day of everything but the selection."""
-        ground.copy_database(ground.LANDED, self.database)
+        ground.copy_database(landed, self.database)
         failures = self.dbt("build", "--exclude-resource-type", "test", "unit_test", "--exclude", *selection)
         assert not failures, failures
         ground.copy_database(self.database, self.prepared)
@@ -241,12 +245,18 @@ def _limit_results() -> None:
     SQLConnectionManager.get_result_from_cursor = staticmethod(read_first)  # type: ignore[method-assign]
 
 
-def _build_unharmed(full_refresh: bool) -> list[tuple[str, str, str]]:
-    ground.copy_database(ground.LANDED, _worker.database)
+def _build_unharmed(landed: str, full_refresh: bool) -> list[tuple[str, str, str]]:
+    ground.copy_database(landed, _worker.database)
     return _worker.dbt("build", *(["--full-refresh"] if full_refresh else []))
 
 
 def _build_batch(batch: list[Mutant], models: list[str]) -> list[Verdict]:
     selection = [f"{model}+" for model in models]
-    _worker.prepare(selection)
-    return [_worker.judge(mutant, selection) for mutant in batch]
+    verdicts: dict[str, Verdict] = {}
+    waiting = batch
+    for landed in (ground.LANDED, ground.MONTH_STAYS) if batch[0].path == DELETES else (ground.LANDED,):
+        if waiting:
+            _worker.prepare(landed, selection)
+            verdicts |= {mutant.key: _worker.judge(mutant, selection) for mutant in waiting}
+            waiting = [m for m in waiting if verdicts[m.key].status == "survived" and m.key not in EQUIVALENT]
+    return list(verdicts.values())
