@@ -41,10 +41,10 @@ placeholders as (
 
 final as (
     select
-        {{ version_key('customer_number') }} as customer_key,
+        cast({{ version_key('customer_number') }} as varchar(32)) as customer_key,
         customer_number,
         sales_rep_employee_number,
-        {{ surrogate_key(['country', 'state', 'city', 'postal_code']) }} as location_key,
+        cast({{ surrogate_key(['country', 'state', 'city', 'postal_code']) }} as varchar(32)) as location_key,
         customer_name,
         contact_first_name,
         contact_last_name,
@@ -55,11 +55,11 @@ final as (
         state,
         postal_code,
         country,
-        credit_limit,
-        credit_limit > 0 as has_credit_limit,
+        cast(credit_limit as numeric(10, 2)) as credit_limit,
+        coalesce(credit_limit > 0, false) as has_credit_limit,
         false as is_inferred,
         is_current,
-        version_number,
+        cast(version_number as integer) as version_number,
         valid_from,
         valid_to,
         known_since,
@@ -68,10 +68,10 @@ final as (
     from versions
     union all
     select
-        customer_key,
+        cast(customer_key as varchar(32)) as customer_key,
         customer_number,
         cast(null as integer) as sales_rep_employee_number,
-        {{ unknown_key() }} as location_key,
+        cast({{ unknown_key() }} as varchar(32)) as location_key,
         'Unknown' as customer_name,
         cast(null as varchar(255)) as contact_first_name,
         cast(null as varchar(255)) as contact_last_name,
@@ -95,29 +95,4 @@ final as (
     from placeholders
 )
 
-select
-    cast(customer_key as varchar(32)) as customer_key,
-    customer_number,
-    sales_rep_employee_number,
-    cast(location_key as varchar(32)) as location_key,
-    customer_name,
-    contact_first_name,
-    contact_last_name,
-    phone,
-    address_line1,
-    address_line2,
-    city,
-    state,
-    postal_code,
-    country,
-    cast(credit_limit as numeric(10, 2)) as credit_limit,
-    coalesce(has_credit_limit, false) as has_credit_limit,
-    is_inferred,
-    is_current,
-    cast(version_number as integer) as version_number,
-    valid_from,
-    valid_to,
-    known_since,
-    binds_from,
-    binds_to
-from final
+select * from final

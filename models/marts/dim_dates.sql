@@ -88,13 +88,13 @@ final as (
         calendar_month,
         day_of_month,
         day_of_week,
-        year_quarter,
-        year_month,
-        month_name,
-        day_name,
+        cast(year_quarter as varchar(16)) as year_quarter,
+        cast(year_month as varchar(16)) as year_month,
+        cast(month_name as varchar(16)) as month_name,
+        cast(day_name as varchar(16)) as day_name,
         day_of_week >= 6 as is_weekend,
         date_day = month_end_date as is_month_end,
-        member_type
+        cast(member_type as varchar(16)) as member_type
     from calendar
     {%- for key, member in [(unknown_date_key(), 'unknown'), (not_yet_date_key(), 'not yet')] %}
     union all
@@ -109,32 +109,14 @@ final as (
         cast(null as integer) as calendar_month,
         cast(null as integer) as day_of_month,
         cast(null as integer) as day_of_week,
-        '{{ member }}' as year_quarter,
-        '{{ member }}' as year_month,
-        '{{ member }}' as month_name,
-        '{{ member }}' as day_name,
+        cast('{{ member }}' as varchar(16)) as year_quarter,
+        cast('{{ member }}' as varchar(16)) as year_month,
+        cast('{{ member }}' as varchar(16)) as month_name,
+        cast('{{ member }}' as varchar(16)) as day_name,
         cast(null as boolean) as is_weekend,
         cast(null as boolean) as is_month_end,
-        '{{ member }}' as member_type
+        cast('{{ member }}' as varchar(16)) as member_type
     {%- endfor %}
 )
 
-select
-    date_key,
-    date_day,
-    week_start_date,
-    month_start_date,
-    month_end_date,
-    calendar_year,
-    calendar_quarter,
-    calendar_month,
-    day_of_month,
-    day_of_week,
-    cast(year_quarter as varchar(16)) as year_quarter,
-    cast(year_month as varchar(16)) as year_month,
-    cast(month_name as varchar(16)) as month_name,
-    cast(day_name as varchar(16)) as day_name,
-    is_weekend,
-    is_month_end,
-    cast(member_type as varchar(16)) as member_type
-from final
+select * from final

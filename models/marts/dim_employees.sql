@@ -37,10 +37,12 @@ placeholders as (
 
 final as (
     select
-        {{ version_key('employee_number') }} as employee_key,
+        cast({{ version_key('employee_number') }} as varchar(32)) as employee_key,
         employee_number,
         reports_to_employee_number,
-        case when office_code is null then {{ unknown_key() }} else {{ surrogate_key(['office_code']) }} end as office_key,
+        cast(
+            case when office_code is null then {{ unknown_key() }} else {{ surrogate_key(['office_code']) }} end as varchar(32)
+        ) as office_key,
         office_code,
         first_name,
         last_name,
@@ -50,7 +52,7 @@ final as (
         extension,
         false as is_inferred,
         is_current,
-        version_number,
+        cast(version_number as integer) as version_number,
         valid_from,
         valid_to,
         known_since,
@@ -59,10 +61,10 @@ final as (
     from versions
     union all
     select
-        employee_key,
+        cast(employee_key as varchar(32)) as employee_key,
         employee_number,
         cast(null as integer) as reports_to_employee_number,
-        {{ unknown_key() }} as office_key,
+        cast({{ unknown_key() }} as varchar(32)) as office_key,
         cast(null as varchar(255)) as office_code,
         cast(null as varchar(255)) as first_name,
         cast(null as varchar(255)) as last_name,
@@ -81,24 +83,4 @@ final as (
     from placeholders
 )
 
-select
-    cast(employee_key as varchar(32)) as employee_key,
-    employee_number,
-    reports_to_employee_number,
-    cast(office_key as varchar(32)) as office_key,
-    office_code,
-    first_name,
-    last_name,
-    full_name,
-    job_title,
-    email,
-    extension,
-    is_inferred,
-    is_current,
-    cast(version_number as integer) as version_number,
-    valid_from,
-    valid_to,
-    known_since,
-    binds_from,
-    binds_to
-from final
+select * from final

@@ -39,7 +39,7 @@ placeholders as (
 
 final as (
     select
-        {{ version_key('versions.product_code', 'versions.valid_from') }} as product_key,
+        cast({{ version_key('versions.product_code', 'versions.valid_from') }} as varchar(32)) as product_key,
         versions.product_code,
         versions.product_name,
         versions.product_line,
@@ -47,11 +47,11 @@ final as (
         versions.product_scale,
         versions.product_vendor,
         versions.product_description,
-        versions.buy_price,
-        versions.list_price,
+        cast(versions.buy_price as numeric(10, 2)) as buy_price,
+        cast(versions.list_price as numeric(10, 2)) as list_price,
         false as is_inferred,
         versions.is_current,
-        versions.version_number,
+        cast(versions.version_number as integer) as version_number,
         versions.valid_from,
         versions.valid_to,
         versions.known_since,
@@ -61,7 +61,7 @@ final as (
     left join product_lines on versions.product_line = product_lines.product_line
     union all
     select
-        product_key,
+        cast(product_key as varchar(32)) as product_key,
         product_code,
         'Unknown' as product_name,
         'Unknown' as product_line,
@@ -82,23 +82,4 @@ final as (
     from placeholders
 )
 
-select
-    cast(product_key as varchar(32)) as product_key,
-    product_code,
-    product_name,
-    product_line,
-    product_line_description,
-    product_scale,
-    product_vendor,
-    product_description,
-    cast(buy_price as numeric(10, 2)) as buy_price,
-    cast(list_price as numeric(10, 2)) as list_price,
-    is_inferred,
-    is_current,
-    cast(version_number as integer) as version_number,
-    valid_from,
-    valid_to,
-    known_since,
-    binds_from,
-    binds_to
-from final
+select * from final

@@ -129,28 +129,4 @@ final as (
     from joined
 )
 
-select
-    order_line_key,
-    order_number,
-    order_line_number,
-    customer_key,
-    product_key,
-    sales_rep_employee_key,
-    office_key,
-    customer_location_key,
-    order_date_key,
-    required_date_key,
-    shipped_date_key,
-    order_status,
-    is_cancelled,
-    is_cost_known_at_order_date,
-    quantity_ordered,
-    unit_price,
-    gross_sales_amount,
-    net_sales_amount,
-    cost_amount,
-    margin_amount,
-    list_amount,
-    discount_amount,
-    _loaded_at
-from final
+select * from final

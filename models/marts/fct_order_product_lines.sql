@@ -74,17 +74,4 @@ final as (
     left join dates on orders.order_date_key = dates.date_key
 )
 
-select
-    order_number,
-    product_line,
-    customer_number,
-    customer_country,
-    order_month,
-    days_to_ship,
-    is_late,
-    gross_sales_amount,
-    net_sales_amount,
-    quantity_ordered,
-    margin_amount,
-    _loaded_at
-from final
+select * from final

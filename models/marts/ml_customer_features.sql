@@ -310,33 +310,35 @@ monthly_totals as (
 final as (
     select
         -- keys
-        coalesce(customers.customer_key, {{ unknown_key() }}) as customer_key,
+        cast(coalesce(customers.customer_key, {{ unknown_key() }}) as varchar(32)) as customer_key,
         monthly_totals.customer_number,
         monthly_totals.as_of_date_key,
 
         -- recency, frequency, monetary value
-        monthly_totals.as_of_date - monthly_totals.last_order_date as recency_days,
-        monthly_totals.as_of_date - monthly_totals.first_order_date as tenure_days,
-        monthly_totals.order_count,
-        monthly_totals.orders_last_3_months,
-        monthly_totals.orders_last_12_months,
-        monthly_totals.gross_amount as gross_sales_amount,
-        monthly_totals.gross_sales_last_3_months_amount,
-        monthly_totals.gross_sales_last_12_months_amount,
-        monthly_totals.gross_amount / monthly_totals.order_count as average_order_amount,
+        cast(monthly_totals.as_of_date - monthly_totals.last_order_date as integer) as recency_days,
+        cast(monthly_totals.as_of_date - monthly_totals.first_order_date as integer) as tenure_days,
+        cast(monthly_totals.order_count as integer) as order_count,
+        cast(monthly_totals.orders_last_3_months as integer) as orders_last_3_months,
+        cast(monthly_totals.orders_last_12_months as integer) as orders_last_12_months,
+        cast(monthly_totals.gross_amount as numeric(18, 2)) as gross_sales_amount,
+        cast(monthly_totals.gross_sales_last_3_months_amount as numeric(18, 2)) as gross_sales_last_3_months_amount,
+        cast(monthly_totals.gross_sales_last_12_months_amount as numeric(18, 2)) as gross_sales_last_12_months_amount,
+        cast(monthly_totals.gross_amount / monthly_totals.order_count as numeric(18, 2)) as average_order_amount,
 
         -- product-line mix
         {%- for column in product_lines %}
-        coalesce(
-            monthly_totals.{{ column }}_amount / nullif(monthly_totals.gross_amount, 0), 0
+        cast(
+            coalesce(monthly_totals.{{ column }}_amount / nullif(monthly_totals.gross_amount, 0), 0) as numeric(7, 4)
         ) as {{ column }}_share,
         {%- endfor %}
 
         -- paying
-        monthly_totals.payment_count,
-        monthly_totals.paid_amount,
-        cast(monthly_totals.days_to_pay as numeric(18, 4))
-        / nullif(monthly_totals.payments_after_an_order, 0) as average_days_to_pay,
+        cast(monthly_totals.payment_count as integer) as payment_count,
+        cast(monthly_totals.paid_amount as numeric(18, 2)) as paid_amount,
+        cast(
+            cast(monthly_totals.days_to_pay as numeric(18, 4))
+            / nullif(monthly_totals.payments_after_an_order, 0) as numeric(9, 2)
+        ) as average_days_to_pay,
 
         -- label
         monthly_totals.is_label_known,
@@ -361,26 +363,4 @@ final as (
         {%- endif %}
 )
 
-select
-    cast(customer_key as varchar(32)) as customer_key,
-    customer_number,
-    as_of_date_key,
-    cast(recency_days as integer) as recency_days,
-    cast(tenure_days as integer) as tenure_days,
-    cast(order_count as integer) as order_count,
-    cast(orders_last_3_months as integer) as orders_last_3_months,
-    cast(orders_last_12_months as integer) as orders_last_12_months,
-    cast(gross_sales_amount as numeric(18, 2)) as gross_sales_amount,
-    cast(gross_sales_last_3_months_amount as numeric(18, 2)) as gross_sales_last_3_months_amount,
-    cast(gross_sales_last_12_months_amount as numeric(18, 2)) as gross_sales_last_12_months_amount,
-    cast(average_order_amount as numeric(18, 2)) as average_order_amount,
-    {%- for column in product_lines %}
-    cast({{ column }}_share as numeric(7, 4)) as {{ column }}_share,
-    {%- endfor %}
-    cast(payment_count as integer) as payment_count,
-    cast(paid_amount as numeric(18, 2)) as paid_amount,
-    cast(average_days_to_pay as numeric(9, 2)) as average_days_to_pay,
-    is_label_known,
-    bought_in_next_90_days,
-    _loaded_at
-from final
+select * from final
