@@ -121,6 +121,8 @@ final as (
         cast(case when is_cancelled then 0 else gross_sales_amount end as numeric(18, 2)) as net_sales_amount,
         cast(cost_amount as numeric(18, 2)) as cost_amount,
         cast(gross_sales_amount - cost_amount as numeric(18, 2)) as margin_amount,
+        cast(case when is_cancelled then 0 else cost_amount end as numeric(18, 2)) as net_cost_amount,
+        cast(case when is_cancelled then 0 else gross_sales_amount - cost_amount end as numeric(18, 2)) as net_margin_amount,
         cast(list_amount as numeric(18, 2)) as list_amount,
         cast(list_amount - gross_sales_amount as numeric(18, 2)) as discount_amount,
 

@@ -115,6 +115,8 @@ final as (
         order_lines.net_sales_amount,
         order_lines.cost_amount,
         order_lines.margin_amount,
+        order_lines.net_cost_amount,
+        order_lines.net_margin_amount,
         order_lines.list_amount,
         order_lines.discount_amount,
         order_lines.is_cost_known_at_order_date,

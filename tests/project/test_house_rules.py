@@ -24,8 +24,8 @@ PREFIXES = {
     "snapshot": ("snap_",),
 }
 MAY_READ = {
-    "staging": {"source"},
-    "snapshot": {"staging", "intermediate"},
+    "staging": {"source", "snapshot"},
+    "snapshot": {"source", "staging", "intermediate"},
     "intermediate": {"staging", "snapshot", "seed", "intermediate", "dimension"},
     "dimension": {"staging", "snapshot", "seed", "intermediate", "dimension"},
     "fact": {"staging", "snapshot", "seed", "intermediate", "dimension", "fact"},
@@ -80,7 +80,7 @@ def name_says_the_layer(manifest: Manifest) -> Iterator[str]:
 
 
 def only_reads_layers_before_its_own(manifest: Manifest) -> Iterator[str]:
-    """Staging reads sources and nothing else; nothing else reads sources."""
+    """Snapshots and staging read sources; nothing else does."""
     every = manifest["nodes"] | manifest["sources"]
     for node in nodes(manifest, "model", "snapshot", "seed"):
         for parent in node["depends_on"].get("nodes", []):
