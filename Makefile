@@ -40,7 +40,7 @@ up: setup ## start the sandbox's servers (those the environment does not name)
 	@$(SANDBOX) up
 down: setup ## stop them
 	@$(SANDBOX) down
-trade: setup ## play days of trade on the sandbox's source; DAYS=3 SEED=7
+trade: setup ## play the days of trade after the last order on the sandbox's source; DAYS=3 SEED=7
 	@$(SANDBOX) trade --days $(DAYS) --seed $(SEED)
 psql: setup ## a shell on the warehouse; ROLE=analyst sees what that role sees
 	@ROLE=$(ROLE) $(WITH_SERVERS) $(BIN)/python -m sandbox.psql
