@@ -61,7 +61,11 @@ class Shop(NamedTuple):
 @pytest.fixture(scope="module")
 def shop(dump: Path) -> Shop:
     by = lambda table, key: {row[key]: row for row in rows(dump, table)}  # noqa: E731
-    customers, products, orders = by("customers", "customerNumber"), by("products", "productCode"), by("orders", "orderNumber")
+    customers, products, orders = (
+        by("customers", "customerNumber"),
+        by("products", "productCode"),
+        by("orders", "orderNumber"),
+    )
     employees, offices = by("employees", "employeeNumber"), by("offices", "officeCode")
     lines = []
     for line in rows(dump, "orderdetails"):
@@ -71,7 +75,10 @@ def shop(dump: Path) -> Shop:
         office = offices.get(rep["officeCode"], {"officeCode": "Unknown", "territory": "Unknown"})
         amount, cost = (line["quantityOrdered"] * price for price in (Decimal(line["priceEach"]), product["buyPrice"]))
         order["amount"] = order.get("amount", Decimal(0)) + amount
-        lines.append({**customer, **order, **line, **product, **rep, **office} | {"amount": amount, "cost": cost, "country": customer["country"]})
+        lines.append(
+            {**customer, **order, **line, **product, **rep, **office}
+            | {"amount": amount, "cost": cost, "country": customer["country"]}
+        )
     return Shop(lines, orders, rows(dump, "payments"), customers)
 
 
@@ -89,7 +96,9 @@ def month_end(day: datetime.date) -> datetime.date:
 
 def month_ends(shop: Shop) -> Iterator[datetime.date]:
     """From the first to the last month with an order or a payment."""
-    days = [order["orderDate"] for order in shop.orders.values()] + [payment["paymentDate"] for payment in shop.payments]
+    days = [order["orderDate"] for order in shop.orders.values()] + [
+        payment["paymentDate"] for payment in shop.payments
+    ]
     day = month_end(min(days))
     while day <= month_end(max(days)):
         yield day
@@ -124,10 +133,17 @@ def test_metrics_are_those_of_the_dump(star: Star, shop: Shop, name: str) -> Non
         expected.append(
             (
                 *(key, gross, net_sales, quantity, max(line["quantityOrdered"] for line in lines)),
-                *(rounded(gross / quantity, 4), gross - sum(line["cost"] for line in lines), net_cost, net_sales - net_cost),
+                *(
+                    rounded(gross / quantity, 4),
+                    gross - sum(line["cost"] for line in lines),
+                    net_cost,
+                    net_sales - net_cost,
+                ),
                 *(len(orders), sum(map(kept, orders)), len({order["customerNumber"] for order in orders})),
                 rounded(Decimal(days) / len(shipped), 4) if shipped else None,
-                rounded(Decimal(sum(order["shippedDate"] > order["requiredDate"] for order in shipped)) / len(shipped), 4)
+                rounded(
+                    Decimal(sum(order["shippedDate"] > order["requiredDate"] for order in shipped)) / len(shipped), 4
+                )
                 if shipped
                 else None,
             )
@@ -142,9 +158,14 @@ def test_metrics_are_those_of_the_dump(star: Star, shop: Shop, name: str) -> Non
 
 def open_orders(shop: Shop, customer: int, until: datetime.date) -> tuple[list[tuple[Row, Decimal]], Decimal]:
     """The customer's orders up to a day that are not paid in full, oldest first, with what is open of each; and what was paid ahead."""
-    paid = sum((p["amount"] for p in shop.payments if p["customerNumber"] == customer and p["paymentDate"] <= until), Decimal(0))
+    paid = sum(
+        (p["amount"] for p in shop.payments if p["customerNumber"] == customer and p["paymentDate"] <= until),
+        Decimal(0),
+    )
     left = []
-    orders = [o for o in shop.orders.values() if o["customerNumber"] == customer and o["orderDate"] <= until and kept(o)]
+    orders = [
+        o for o in shop.orders.values() if o["customerNumber"] == customer and o["orderDate"] <= until and kept(o)
+    ]
     for order in sorted(orders, key=lambda order: (order["orderDate"], order["orderNumber"])):
         part = min(paid, order["amount"])
         paid -= part
@@ -202,14 +223,21 @@ OVERDUE = "select order_number, days_overdue from {}marts.fct_open_orders where 
 def build_of_may_31(star: Star) -> Iterator[None]:
     """The same raw tables, landed on 31 May 2005."""
     raw = f"raw_{EARLIER}"
-    tables = [table for (table,) in star.query("select table_name from information_schema.tables where table_schema = 'raw_classicmodels'")]
+    tables = [
+        table
+        for (table,) in star.query(
+            "select table_name from information_schema.tables where table_schema = 'raw_classicmodels'"
+        )
+    ]
     connection = star.servers.postgres()
     with connection.cursor() as cursor:
         cursor.execute(f"create schema {raw}")
         for table in tables:
             columns = "*"
             if table == "_landing_runs":
-                columns = "run_id, source_database, started_at, finished_at, timestamptz '2005-05-31 22:00+00' as loaded_at"
+                columns = (
+                    "run_id, source_database, started_at, finished_at, timestamptz '2005-05-31 22:00+00' as loaded_at"
+                )
             cursor.execute(f"create view {raw}.{table} as select {columns} from raw_classicmodels.{table}")
         cursor.execute(f"grant usage on schema {raw} to public; grant select on all tables in schema {raw} to public")
     wanted = [f"+{model}" for model in ("fct_open_orders", "metrics_by_month")]
@@ -228,7 +256,9 @@ def build_of_may_31(star: Star) -> Iterator[None]:
 
 
 def test_receivables_overdue_and_days_of_sales_on_the_landings_day(star: Star, shop: Shop) -> None:
-    ((today,),) = star.query("select cast(max(loaded_at at time zone 'UTC') as date) from raw_classicmodels._landing_runs")
+    ((today,),) = star.query(
+        "select cast(max(loaded_at at time zone 'UTC') as date) from raw_classicmodels._landing_runs"
+    )
     assert sorted(star.query(AGES.format(""))) == sorted(aged(shop, today))
     assert sorted(star.query(DAYS_OF_SALES.format(""))) == sorted(days_sales_outstanding(shop, today))
     assert sorted(star.query(OVERDUE.format(""))) == sorted(overdue(shop, today))

@@ -37,7 +37,16 @@ WITHOUT_A_KEY = {
     "stg_classicmodels__landing_deletions": "two lines of one order can go in one landing; only the order matters here",
     "stg_classicmodels__order_lines": "fct_order_lines has the same rows, and its test looks at those that changed",
 }
-OF_A_VERSION = ("is_inferred", "is_current", "version_number", "valid_from", "valid_to", "known_since", "binds_from", "binds_to")
+OF_A_VERSION = (
+    "is_inferred",
+    "is_current",
+    "version_number",
+    "valid_from",
+    "valid_to",
+    "known_since",
+    "binds_from",
+    "binds_to",
+)
 PII_CLASSES = (False, "direct", "quasi", "free_text")
 MASKS = ("initial", "last_digits", "hash")
 SENSITIVITIES = ("personal", "confidential", "internal")
@@ -216,7 +225,9 @@ def history_says_what_makes_a_version(manifest: Manifest) -> Iterator[str]:
         checked, key = snapshot["config"]["check_cols"], snapshot["config"]["unique_key"]
         for name, column in node["columns"].items():
             history = column["config"].get("meta", {}).get("history")
-            if (history in ("type 1", "type 2")) == (name in OF_A_VERSION or name in (key, next(iter(node["columns"])))):
+            if (history in ("type 1", "type 2")) == (
+                name in OF_A_VERSION or name in (key, next(iter(node["columns"])))
+            ):
                 yield f"{node['name']}.{name}: {history}"
             if (history == "type 1" and name in checked) or (
                 history == "type 2" and name in snapshot["columns"] and name not in checked
@@ -277,7 +288,12 @@ BREACHES: tuple[tuple[Rule, str, tuple[str, ...], Any], ...] = (
     ),
     (description_opens_with_the_grain, FACT, ("description",), "All the orders."),
     (history_says_what_makes_a_version, DIMENSION, ("columns", "credit_limit", "config", "meta"), {}),
-    (history_says_what_makes_a_version, DIMENSION, ("columns", "credit_limit", "config", "meta"), {"history": "type 1"}),
+    (
+        history_says_what_makes_a_version,
+        DIMENSION,
+        ("columns", "credit_limit", "config", "meta"),
+        {"history": "type 1"},
+    ),
     (history_says_what_makes_a_version, DIMENSION, ("columns", "phone", "config", "meta"), {"history": "type 2"}),
     (every_column_is_described, FACT, ("columns", "is_late", "description"), " "),
     (every_column_is_described, STAGING, ("columns",), {}),
