@@ -60,7 +60,9 @@ class Shop(NamedTuple):
 
 @pytest.fixture(scope="module")
 def shop(dump: Path) -> Shop:
-    by = lambda table, key: {row[key]: row for row in rows(dump, table)}  # noqa: E731
+    def by(table: str, key: str) -> dict[Any, Row]:
+        return {row[key]: row for row in rows(dump, table)}
+
     customers, products, orders = (
         by("customers", "customerNumber"),
         by("products", "productCode"),
