@@ -48,7 +48,7 @@ up: setup ## start the servers that the environment does not name
 	@$(SANDBOX) up
 down: setup ## stop them
 	@$(SANDBOX) down
-trade: setup ## play days of trade on the sandbox's source; DAYS=3
+trade: setup ## play the days of trade after the last order; DAYS=3
 	@$(SANDBOX) trade --days $(DAYS) --seed $(SEED)
 psql: setup ## a shell on the warehouse; ROLE=analyst
 	@$(SANDBOX) psql $(if $(ROLE),--role $(ROLE))

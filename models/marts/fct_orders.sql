@@ -52,25 +52,4 @@ final as (
         {%- endif %}
 )
 
-select
-    order_number,
-    customer_key,
-    sales_rep_employee_key,
-    office_key,
-    customer_location_key,
-    order_date_key,
-    required_date_key,
-    shipped_date_key,
-    order_status,
-    is_cancelled,
-    is_open,
-    is_late,
-    line_count,
-    quantity_ordered,
-    gross_sales_amount,
-    net_sales_amount,
-    days_allowed,
-    days_to_ship,
-    days_late,
-    _loaded_at
-from final
+select * from final

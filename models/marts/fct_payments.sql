@@ -50,11 +50,4 @@ final as (
     {%- endif %}
 )
 
-select
-    payment_key,
-    customer_key,
-    check_number,
-    payment_date_key,
-    payment_amount,
-    _loaded_at
-from final
+select * from final
