@@ -7,6 +7,7 @@ DAYS ?= 1
 BASE ?= main
 CUSTOMER ?=
 ROLE ?=
+TABLE ?=
 TARGET ?=
 WORKERS ?= $(if $(TEST_MYSQL_HOST),0,2)
 BIN := .venv/bin
@@ -51,6 +52,10 @@ run: setup ## land, then dbt build: what a scheduler calls; TARGET=redshift
 	@$(WITH_SERVERS) $(BIN)/dbt build --exclude-resource-type unit_test
 freshness: setup ## fails when the last landing is older than the sources' contracts allow: for a scheduler
 	@$(WITH_SERVERS) $(BIN)/dbt source freshness
+migrate: setup ## once, for a warehouse whose snapshots an earlier version of the project made: all history is kept
+	@$(WITH_SERVERS) $(BIN)/dbt run-operation migrate_snapshots
+accept: setup ## a table's last landing is as it should be, whatever its profile says: TABLE=customers
+	@$(WITH_SERVERS) $(BIN)/dbt run-operation accept_profile --args '{table_name: $(TABLE)}'
 erase: setup ## erase one person's personal data: CUSTOMER=124; ARGS=--dry-run to see what would go
 	@$(WITH_SERVERS) $(BIN)/python -m erasure customer $(CUSTOMER) $(ARGS)
 docs: setup ## the docs: a folder of pages that opens from disk

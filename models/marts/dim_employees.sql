@@ -44,7 +44,7 @@ final as (
         office_code,
         first_name,
         last_name,
-        first_name || ' ' || last_name as full_name,
+        coalesce(first_name || ' ' || last_name, first_name, last_name, 'Unknown') as full_name,
         job_title,
         email,
         extension,

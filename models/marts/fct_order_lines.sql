@@ -113,6 +113,7 @@ final as (
         order_status,
         is_cancelled,
         is_cost_known_at_order_date,
+        quantity_ordered < 0 as is_return,
 
         -- measures
         quantity_ordered,
@@ -144,6 +145,7 @@ select
     order_status,
     is_cancelled,
     is_cost_known_at_order_date,
+    is_return,
     quantity_ordered,
     unit_price,
     gross_sales_amount,
