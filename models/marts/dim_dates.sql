@@ -30,6 +30,7 @@ span as (
         cast(date_trunc('year', min(day_seen)) as date) as first_day,
         cast(date_trunc('year', max(day_seen)) + interval '1 year' as date) as day_after
     from days_seen
+    where {{ is_a_day('day_seen') }}
 ),
 
 digits as (
@@ -103,7 +104,7 @@ final as (
         date_day = month_end_date as is_month_end,
         cast(member_type as varchar(16)) as member_type
     from calendar
-    {%- for key, member in [(unknown_date_key(), 'unknown'), (not_yet_date_key(), 'not yet')] %}
+    {%- for key, member in [(unknown_date_key(), 'unknown'), (sentinel_date_key(), 'sentinel'), (not_yet_date_key(), 'not yet')] %}
     union all
     select
         {{ key }} as date_key,

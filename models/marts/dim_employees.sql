@@ -63,7 +63,9 @@ final as (
         versions.office_code,
         versions.first_name,
         versions.last_name,
-        versions.first_name || ' ' || versions.last_name as full_name,
+        coalesce(
+            versions.first_name || ' ' || versions.last_name, versions.first_name, versions.last_name, 'Unknown'
+        ) as full_name,
         versions.job_title,
         latest_contacts.email,
         latest_contacts.extension,

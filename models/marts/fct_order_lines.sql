@@ -113,6 +113,7 @@ final as (
         order_status,
         is_cancelled,
         is_cost_known_at_order_date,
+        quantity_ordered < 0 as is_return,
 
         -- measures
         quantity_ordered,

@@ -62,7 +62,9 @@ final as (
         customers.customer_number,
         customers.country as customer_country,
         dates.year_month as order_month,
-        cast(orders.shipped_date - orders.order_date as integer) as days_to_ship,
+        cast(
+            case when orders.shipped_date >= orders.order_date then orders.shipped_date - orders.order_date end as integer
+        ) as days_to_ship,
         orders.is_cancelled,
         coalesce(orders.shipped_date > orders.required_date, false) as is_late,
 

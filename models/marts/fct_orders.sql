@@ -34,7 +34,7 @@ final as (
         gross_sales_amount,
         cast(case when is_cancelled then 0 else gross_sales_amount end as numeric(18, 2)) as net_sales_amount,
         cast(required_date - order_date as integer) as days_allowed,
-        cast(shipped_date - order_date as integer) as days_to_ship,
+        cast(case when shipped_date >= order_date then shipped_date - order_date end as integer) as days_to_ship,
         cast(
             case
                 when shipped_date > required_date then shipped_date - required_date

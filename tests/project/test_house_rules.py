@@ -20,12 +20,12 @@ Rule = Callable[[Manifest], Iterator[str]]
 PREFIXES = {
     "staging": ("stg_",),
     "intermediate": ("int_",),
-    "marts": ("dim_", "fct_", "bridge_", "metrics_", "ml_", "orders_obt"),
+    "marts": ("dim_", "fct_", "bridge_", "metrics_", "ml_", "orders_obt", "source_exceptions"),
     "snapshot": ("snap_",),
 }
 MAY_READ = {
+    "snapshot": {"source"},
     "staging": {"source", "snapshot"},
-    "snapshot": {"source", "staging", "intermediate"},
     "intermediate": {"staging", "snapshot", "seed", "intermediate", "dimension"},
     "dimension": {"staging", "snapshot", "seed", "intermediate", "dimension"},
     "fact": {"staging", "snapshot", "seed", "intermediate", "dimension", "fact"},
@@ -211,7 +211,10 @@ def every_source_is_under_contract(manifest: Manifest) -> Iterator[str]:
             yield f"{table['name']}: nothing says what a breach does"
         readers = [uid for uid in manifest["child_map"][table["unique_id"]] if meta.get("on_breach") == "stop"]
         for test in nodes(manifest, "test"):
-            if test.get("attached_node") in readers and test["config"]["severity"].lower() != "error":
+            if (
+                test.get("attached_node") in (table["unique_id"], *readers)
+                and test["config"]["severity"].lower() != "error"
+            ):
                 yield f"{table['name']}: a breach stops the build, and {test['name']} only warns"
 
 
@@ -369,12 +372,12 @@ def test_what_a_test_lacks_is_seen(kind: str, manifest: Manifest) -> None:
     """A dimension, and the severity that its source's contract asks for."""
     broken = copy.deepcopy(manifest)
     tests = [test for test in nodes(broken, "test") if bool(test.get("test_metadata")) == (kind == "generic")]
-    staging = "model.classicmodels.stg_classicmodels__customers"
+    staging = "model.classicmodels.stg_classicmodels__payments"
     test = next(test for test in tests if test.get("attached_node") == staging or kind == "singular")
     if kind == "generic":
         test["test_metadata"]["name"] = "unheard_of"
         test["config"]["severity"] = "warn"
-        assert {breach.split(":")[0] for breach in every_source_is_under_contract(broken)} == {"customers"}
+        assert {breach.split(":")[0] for breach in every_source_is_under_contract(broken)} == {"payments"}
     test["config"]["meta"] = {}
     assert [breach.split(":")[0] for breach in every_test_has_a_dimension(broken)] == [test["name"]]
 
