@@ -7,6 +7,7 @@ DAYS ?= 1
 BASE ?= main
 CUSTOMER ?=
 ROLE ?=
+TABLE ?=
 TARGET ?=
 WORKERS ?= $(if $(TEST_MYSQL_HOST),0,2)
 # Walks and mutants are drawn anew every day; NIGHTLY=1 takes all mutants and walks that are seven times as long.
@@ -48,7 +49,7 @@ up: setup ## start the servers that the environment does not name
 	@$(SANDBOX) up
 down: setup ## stop them
 	@$(SANDBOX) down
-trade: setup ## play days of trade on the sandbox's source; DAYS=3
+trade: setup ## play the days of trade after the last order; DAYS=3
 	@$(SANDBOX) trade --days $(DAYS) --seed $(SEED)
 psql: setup ## a shell on the warehouse; ROLE=analyst
 	@$(SANDBOX) psql $(if $(ROLE),--role $(ROLE))
@@ -59,6 +60,10 @@ run: setup ## land, then dbt build: what a scheduler calls; TARGET=redshift
 	@$(WITH_SERVERS) $(BIN)/dbt build --exclude-resource-type unit_test
 freshness: setup ## fail if the last landing is older than the contracts allow
 	@$(WITH_SERVERS) $(BIN)/dbt source freshness
+migrate: setup ## once: snapshots of an earlier version, all history kept
+	@$(WITH_SERVERS) $(BIN)/dbt run-operation migrate_snapshots
+accept: setup ## a table's last landing is as it should be: TABLE=customers
+	@$(WITH_SERVERS) $(BIN)/dbt run-operation accept_profile --args '{table_name: $(TABLE)}'
 erase: setup ## erase one person's personal data: CUSTOMER=124 ARGS=--dry-run
 	@$(WITH_SERVERS) $(BIN)/python -m privacy erase customer $(CUSTOMER) $(ARGS)
 docs: setup ## write the docs site, which opens from disk

@@ -44,11 +44,14 @@
     {{ return(none) }}
 {%- endmacro %}
 
-{#- Pre-hook of the incremental models: the table is made anew. -#}
+{#- Pre-hook of the incremental models: the table is made anew, or emptied because other code made it. -#}
 {% macro record_new_table() -%}
-    {%- set changed = quality_relation('changed_keys') -%}
-    {%- if execute and model.config.materialized == 'incremental' and not is_incremental() and load_relation(changed) -%}
-        insert into {{ changed }} values ('{{ this.identifier }}', {{ run_time() }}, null)
+    {%- set changed, is_emptied = quality_relation('changed_keys'), is_made_by_other_code() -%}
+    {%- if execute and model.config.materialized == 'incremental' and (is_emptied or not is_incremental()) and load_relation(changed) -%}
+        insert into {{ changed }} values ('{{ this.identifier }}', {{ run_time() }}, null);
+        {%- if is_emptied %}
+        delete from {{ this }}
+        {%- endif -%}
     {%- endif -%}
 {%- endmacro %}
 

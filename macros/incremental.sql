@@ -1,10 +1,12 @@
 {#-
     The landing that a table was built from: rows that changed later are still to come. The beginning of time where it was built from
-    parts of several (taken_in.sql). Never later than its own rows: one that was emptied or restored takes in what it lacks. Written as a
+    parts of several, or by other code (taken_in.sql). Never later than its own rows: one that was emptied or restored takes in what it lacks. Written as a
     value, not as a subquery, so that the planner knows how few rows that is. A unit test has no table to ask.
 -#}
 {% macro watermark() -%}
-    {%- if execute and model.resource_type == 'model' and is_incremental() -%}
+    {%- if is_made_by_other_code() -%}
+        {{ beginning_of_time() }}
+    {%- elif execute and model.resource_type == 'model' and is_incremental() -%}
         {%- set taken_in = run_query(
             "select cast(least(coalesce(max(_loaded_at), " ~ beginning_of_time() ~ "), " ~ landing_taken_in([model.name])
             ~ ") as varchar(40)) from " ~ this

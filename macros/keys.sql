@@ -15,9 +15,26 @@
 {#- Key of the Unknown member that every dimension has. -#}
 {% macro unknown_key() -%} '-1' {%- endmacro %}
 
+{#- Key of a day in dim_dates; what is no day, such as 9999-12-31 for "never", has that member's. -#}
 {% macro date_key(day) -%}
-    cast(to_char(cast({{ day }} as timestamp), 'YYYYMMDD') as integer)
+    case
+        when {{ is_a_day(day) }} then cast(to_char(cast({{ day }} as timestamp), 'YYYYMMDD') as integer)
+        when {{ day }} is not null then {{ sentinel_date_key() }}
+    end
 {%- endmacro %}
+
+{#- Whether a date is a day that something can have happened on, or will, and not a mark for "never" or "long ago". -#}
+{% macro is_a_day(day) -%}
+    {{ day }} >= cast('1901-01-01' as date) and {{ day }} < cast('2200-01-01' as date)
+{%- endmacro %}
+
+{#- The day whose versions of dimensions a fact belongs to; one without a day belongs to the first ones. -#}
+{% macro binding_day(day) -%}
+    case when {{ is_a_day(day) }} then {{ day }} else cast({{ beginning_of_time() }} as date) end
+{%- endmacro %}
+
+{#- Key in dim_dates of a date that is no day. -#}
+{% macro sentinel_date_key() -%} -2 {%- endmacro %}
 
 {#- Key of "Unknown" in dim_dates. -#}
 {% macro unknown_date_key() -%} -1 {%- endmacro %}

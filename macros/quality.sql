@@ -43,12 +43,13 @@
 {#- On-run-start: the tables, with what later versions added to them. -#}
 {% macro prepare_quality() -%}
     {%- if execute and flags.WHICH in ('build', 'run', 'snapshot', 'test') and quality_is_recorded() -%}
-        {%- set results = quality_relation('test_results') -%}
-        {%- do adapter.create_schema(results.without_identifier()) -%}
+        {%- do adapter.create_schema(quality_relation('test_results').without_identifier()) -%}
         {%- do run_query(quality_tables()) -%}
-        {%- if 'is_whole' not in adapter.get_columns_in_relation(results) | map(attribute='name') -%}
-            alter table {{ results }} add column is_whole boolean
-        {%- endif -%}
+        {%- for table, column, type in [('test_results', 'is_whole', 'boolean'), ('taken_in', 'code', 'varchar(32)')] -%}
+            {%- if column not in adapter.get_columns_in_relation(quality_relation(table)) | map(attribute='name') -%}
+                alter table {{ quality_relation(table) }} add column {{ column }} {{ type }};
+            {%- endif -%}
+        {%- endfor -%}
     {%- endif -%}
 {%- endmacro %}
 
@@ -71,7 +72,20 @@
     create table if not exists {{ quality_relation('taken_in') }} (
         model_name varchar(256) not null,
         built_at timestamp not null,
-        loaded_at timestamp not null
+        loaded_at timestamp not null,
+        code varchar(32)
+    );
+    create table if not exists {{ quality_relation('profiles') }} (
+        table_name varchar(256) not null,
+        column_name varchar(256) not null,
+        landed_at timestamp not null,
+        row_count bigint not null,
+        missing_count bigint not null,
+        distinct_count bigint,
+        minimum varchar(40),
+        maximum varchar(40),
+        total numeric(38, 4),
+        is_accepted boolean not null
     );
     delete from {{ quality_relation('changed_keys') }} where built_at < {{ run_time() }} - interval '8 days'
 {%- endmacro %}

@@ -17,7 +17,7 @@ import pymysql
 from landing.environment import is_local
 from sandbox import demo, home, mysql, postgres, source
 from sandbox.generate import SMALLEST_SCALE
-from sandbox.trade import trade
+from sandbox.trade import day_after_the_last_order, trade
 
 
 def warehouse_is_elsewhere(given: Mapping[str, str]) -> bool:
@@ -89,8 +89,9 @@ def play(days: int, seed: int, first: datetime.date | None) -> None:
     if home.given().get("MYSQL_HOST"):
         raise home.SandboxError("MYSQL_HOST names a server of yours; trade is played on the sandbox's only.")
     as_of = settings.get("AS_OF", "")
-    start = first or (datetime.date.fromisoformat(as_of[:10]) if as_of else datetime.date.today())
+    asked = first or (datetime.date.fromisoformat(as_of[:10]) if as_of else None)
     with home.locked(), mysql.connect(home.read_state()[mysql.NAME], mysql.DATABASE) as connection:
+        start = asked or day_after_the_last_order(connection)
         for number in range(days):
             day = start + datetime.timedelta(days=number)
             for table, counts in trade(connection, day, seed).items():
@@ -125,6 +126,12 @@ def psql(role: str | None) -> NoReturn:
     os.execv(program, [program])
 
 
+def _days(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text}: a whole number of days, 1 or more")
+    return int(text)
+
+
 def _scale(text: str) -> float:
     scale = float(text)
     if not SMALLEST_SCALE <= scale < math.inf:
@@ -155,10 +162,13 @@ def main(arguments: list[str] | None = None) -> int:
     shell = commands.add_parser("psql", help="a shell on the warehouse")
     shell.add_argument("--role", help="log in to the sandbox's own as this role (default: the warehouse's owner)")
     trader = commands.add_parser("trade", help="play days of trade on the private source")
-    trader.add_argument("--days", type=int, default=1)
+    trader.add_argument("--days", type=_days, default=1)
     trader.add_argument("--seed", type=int, default=1)
     trader.add_argument(
-        "--from", dest="first", type=datetime.date.fromisoformat, help="first day (default: AS_OF, else today)"
+        "--from",
+        dest="first",
+        type=datetime.date.fromisoformat,
+        help="first day (default: AS_OF, else the day after the data's last order)",
     )
     runner = commands.add_parser("exec", help="run a command with the servers up and their variables set")
     runner.add_argument("words", nargs=argparse.REMAINDER, metavar="-- command")

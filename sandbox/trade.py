@@ -86,6 +86,14 @@ def trade(connection: Connection[Any], day: datetime.date, seed: int = 1) -> Cou
     return plan.counts
 
 
+def day_after_the_last_order(connection: Connection[Any]) -> datetime.date:
+    """Where trade goes on, however old the data are; an order dated in the future is none to go on from."""
+    with connection.cursor(Cursor) as cursor:
+        cursor.execute("select max(orderDate) from orders where orderDate < current_date")
+        ((last,),) = cursor.fetchall()
+    return last + datetime.timedelta(1) if last else datetime.date.today()
+
+
 class _Day:
     """Reads the tables and decides what to write; writes nothing."""
 

@@ -10,6 +10,16 @@
 }}
 
 with
+landing_runs as (
+    select * from {{ ref('stg_classicmodels__landing_runs') }}
+),
+
+-- No month comes after the landing's: a date beyond it is a mistake, or is still to come.
+last_month as (
+    select cast(date_trunc('month', max(loaded_at)) + interval '1 month' as date) as day_after
+    from landing_runs
+),
+
 {% if is_incremental() -%}
 stored_totals as (
     select
@@ -44,7 +54,9 @@ customers_to_build as (
 orders as (
     select * from {{ ref('int_orders__bound') }}
     where
-        is_in_source and customer_number is not null and order_date is not null
+        is_in_source
+        and customer_number is not null
+        and order_date < (select last_month.day_after from last_month)
         {%- if is_incremental() %}
         and customer_number in (select customers_to_build.customer_number from customers_to_build)
         {%- endif %}
@@ -52,9 +64,12 @@ orders as (
 
 payments as (
     select * from {{ ref('stg_classicmodels__payments') }}
-    {%- if is_incremental() %}
-    where customer_number in (select customers_to_build.customer_number from customers_to_build)
-    {%- endif %}
+    where
+        {{ is_a_day('payment_date') }}
+        and payment_date < (select last_month.day_after from last_month)
+        {%- if is_incremental() %}
+        and customer_number in (select customers_to_build.customer_number from customers_to_build)
+        {%- endif %}
 ),
 
 activity as (

@@ -5,13 +5,27 @@ with customers as (
     where customer_number is not null
 ),
 
+landing_runs as (
+    select * from {{ ref('stg_classicmodels__landing_runs') }}
+),
+
+-- No month comes after the landing's: a date beyond it is a mistake, or is still to come.
+last_month as (
+    select cast(date_trunc('month', max(loaded_at)) + interval '1 month' as date) as day_after
+    from landing_runs
+),
+
 orders as (
     select * from {{ ref('int_orders__bound') }}
-    where is_in_source and customer_number is not null and order_date is not null
+    where
+        is_in_source
+        and customer_number is not null
+        and order_date < (select last_month.day_after from last_month)
 ),
 
 payments as (
     select * from {{ ref('stg_classicmodels__payments') }}
+    where {{ is_a_day('payment_date') }} and payment_date < (select last_month.day_after from last_month)
 ),
 
 members as (

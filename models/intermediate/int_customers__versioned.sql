@@ -1,5 +1,5 @@
-with snapshot_rows as (
-    select * from {{ ref('snap_customers') }}
+with versions as (
+    select * from {{ ref('stg_classicmodels__customers') }}
 )
 
 select
@@ -17,4 +17,4 @@ select
     sales_rep_employee_number,
     credit_limit,
     {{ version_columns('customer_number') }}
-from snapshot_rows
+from versions

@@ -1,5 +1,5 @@
-with snapshot_rows as (
-    select * from {{ ref('snap_employees') }}
+with versions as (
+    select * from {{ ref('stg_classicmodels__employees') }}
 )
 
 select
@@ -12,4 +12,4 @@ select
     office_code,
     reports_to_employee_number,
     {{ version_columns('employee_number') }}
-from snapshot_rows
+from versions

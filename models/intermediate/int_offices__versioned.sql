@@ -1,5 +1,5 @@
-with snapshot_rows as (
-    select * from {{ ref('snap_offices') }}
+with versions as (
+    select * from {{ ref('stg_classicmodels__offices') }}
 )
 
 select
@@ -13,4 +13,4 @@ select
     country,
     territory,
     {{ version_columns('office_code') }}
-from snapshot_rows
+from versions

@@ -94,7 +94,7 @@ changed_orders as (
     inner join order_dates
         on
             customers_to_rebind.customer_number = order_dates.customer_number
-            and customers_to_rebind.binds_from <= order_dates.order_date
+            and customers_to_rebind.binds_from <= {{ binding_day('order_dates.order_date') }}
 ),
 
 {% endif -%}
@@ -143,6 +143,7 @@ order_numbers as (
 joined as (
     select
         order_numbers.order_number,
+        orders.order_number is not null as has_order,
         orders.order_number is not null or line_totals.order_number is not null as is_in_source,
         orders.customer_number,
         coalesce(customers.customer_key, {{ unknown_key() }}) as customer_key,
@@ -173,13 +174,13 @@ joined as (
     left join customers
         on
             orders.customer_number = customers.customer_number
-            and orders.order_date >= customers.binds_from
-            and orders.order_date < customers.binds_to
+            and {{ binding_day('orders.order_date') }} >= customers.binds_from
+            and {{ binding_day('orders.order_date') }} < customers.binds_to
     left join employees
         on
             customers.sales_rep_employee_number = employees.employee_number
-            and orders.order_date >= employees.binds_from
-            and orders.order_date < employees.binds_to
+            and {{ binding_day('orders.order_date') }} >= employees.binds_from
+            and {{ binding_day('orders.order_date') }} < employees.binds_to
 ),
 
 final as (
@@ -197,7 +198,7 @@ final as (
             else {{ date_key('required_date') }}
         end as required_date_key,
         case
-            when order_date is null then {{ unknown_date_key() }}
+            when not has_order then {{ unknown_date_key() }}
             when shipped_date is null then {{ not_yet_date_key() }}
             else {{ date_key('shipped_date') }}
         end as shipped_date_key,
@@ -214,9 +215,9 @@ final as (
         cast(gross_sales_amount as numeric(18, 2)) as gross_sales_amount,
 
         -- dates
-        order_date,
-        required_date,
-        shipped_date,
+        case when {{ is_a_day('order_date') }} then order_date end as order_date,
+        case when {{ is_a_day('required_date') }} then required_date end as required_date,
+        case when {{ is_a_day('shipped_date') }} then shipped_date end as shipped_date,
 
         -- lineage
         _loaded_at

@@ -1,5 +1,5 @@
-with snapshot_rows as (
-    select * from {{ ref('snap_products') }}
+with versions as (
+    select * from {{ ref('stg_classicmodels__products') }}
 )
 
 select
@@ -12,4 +12,4 @@ select
     buy_price,
     list_price,
     {{ version_columns('product_code') }}
-from snapshot_rows
+from versions

@@ -49,10 +49,4 @@ final as (
     {%- endfor %}
 )
 
-select
-    employee_key,
-    manager_employee_key,
-    employee_number,
-    manager_employee_number,
-    depth
-from final
+select * from final

@@ -2,6 +2,10 @@ with versions as (
     select * from {{ ref('int_customers__versioned') }}
 ),
 
+contacts as (
+    select * from {{ ref('stg_classicmodels__customer_contacts') }}
+),
+
 orders as (
     select * from {{ ref('stg_classicmodels__orders') }}
 ),
@@ -26,6 +30,19 @@ inferred as (
     where versions.customer_number is null and mentioned.customer_number is not null
 ),
 
+-- Type 1: today's, of all versions; of a customer that is gone what the last version had.
+latest_contacts as (
+    select
+        versions.customer_number,
+        {%- for column in ['contact_first_name', 'contact_last_name', 'phone'] %}
+        case when contacts.customer_number is null then versions.{{ column }} else contacts.{{ column }} end as {{ column }}
+        {{- ',' if not loop.last }}
+        {%- endfor %}
+    from versions
+    left join contacts on versions.customer_number = contacts.customer_number
+    where versions.binds_to = cast({{ end_of_time() }} as date)
+),
+
 placeholders as (
     select
         customer_key,
@@ -41,37 +58,38 @@ placeholders as (
 
 final as (
     select
-        {{ version_key('customer_number') }} as customer_key,
-        customer_number,
-        sales_rep_employee_number,
-        {{ surrogate_key(['country', 'state', 'city', 'postal_code']) }} as location_key,
-        customer_name,
-        contact_first_name,
-        contact_last_name,
-        phone,
-        address_line1,
-        address_line2,
-        city,
-        state,
-        postal_code,
-        country,
-        credit_limit,
-        credit_limit > 0 as has_credit_limit,
+        cast({{ version_key('versions.customer_number', 'versions.valid_from') }} as varchar(32)) as customer_key,
+        versions.customer_number,
+        versions.sales_rep_employee_number,
+        cast({{ surrogate_key(['versions.country', 'versions.state', 'versions.city', 'versions.postal_code']) }} as varchar(32)) as location_key,
+        versions.customer_name,
+        latest_contacts.contact_first_name,
+        latest_contacts.contact_last_name,
+        latest_contacts.phone,
+        versions.address_line1,
+        versions.address_line2,
+        versions.city,
+        versions.state,
+        versions.postal_code,
+        versions.country,
+        cast(versions.credit_limit as numeric(10, 2)) as credit_limit,
+        coalesce(versions.credit_limit > 0, false) as has_credit_limit,
         false as is_inferred,
-        is_current,
-        version_number,
-        valid_from,
-        valid_to,
-        known_since,
-        binds_from,
-        binds_to
+        versions.is_current,
+        cast(versions.version_number as integer) as version_number,
+        versions.valid_from,
+        versions.valid_to,
+        versions.known_since,
+        versions.binds_from,
+        versions.binds_to
     from versions
+    left join latest_contacts on versions.customer_number = latest_contacts.customer_number
     union all
     select
-        customer_key,
+        cast(customer_key as varchar(32)) as customer_key,
         customer_number,
         cast(null as integer) as sales_rep_employee_number,
-        {{ unknown_key() }} as location_key,
+        cast({{ unknown_key() }} as varchar(32)) as location_key,
         'Unknown' as customer_name,
         cast(null as varchar(255)) as contact_first_name,
         cast(null as varchar(255)) as contact_last_name,
@@ -95,29 +113,4 @@ final as (
     from placeholders
 )
 
-select
-    cast(customer_key as varchar(32)) as customer_key,
-    customer_number,
-    sales_rep_employee_number,
-    cast(location_key as varchar(32)) as location_key,
-    customer_name,
-    contact_first_name,
-    contact_last_name,
-    phone,
-    address_line1,
-    address_line2,
-    city,
-    state,
-    postal_code,
-    country,
-    cast(credit_limit as numeric(10, 2)) as credit_limit,
-    coalesce(has_credit_limit, false) as has_credit_limit,
-    is_inferred,
-    is_current,
-    cast(version_number as integer) as version_number,
-    valid_from,
-    valid_to,
-    known_since,
-    binds_from,
-    binds_to
-from final
+select * from final

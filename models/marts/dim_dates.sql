@@ -1,3 +1,5 @@
+{#- A fiscal year is named after the calendar year in which it ends. -#}
+{%- set months_to_fiscal_year = (13 - var('fiscal_year_first_month')) % 12 -%}
 with orders as (
     select * from {{ ref('stg_classicmodels__orders') }}
 ),
@@ -28,6 +30,7 @@ span as (
         cast(date_trunc('year', min(day_seen)) as date) as first_day,
         cast(date_trunc('year', max(day_seen)) + interval '1 year' as date) as day_after
     from days_seen
+    where {{ is_a_day('day_seen') }}
 ),
 
 digits as (
@@ -88,15 +91,20 @@ final as (
         calendar_month,
         day_of_month,
         day_of_week,
-        year_quarter,
-        year_month,
-        month_name,
-        day_name,
+        -- The week of a Thursday is that of the year the Thursday is in (ISO 8601).
+        cast(extract(year from week_start_date + 3) as integer) as iso_year,
+        (cast(extract(doy from week_start_date + 3) as integer) + 6) / 7 as iso_week,
+        cast(extract(year from month_start_date + interval '{{ months_to_fiscal_year }} months') as integer) as fiscal_year,
+        (cast(extract(month from month_start_date + interval '{{ months_to_fiscal_year }} months') as integer) + 2) / 3 as fiscal_quarter,
+        cast(year_quarter as varchar(16)) as year_quarter,
+        cast(year_month as varchar(16)) as year_month,
+        cast(month_name as varchar(16)) as month_name,
+        cast(day_name as varchar(16)) as day_name,
         day_of_week >= 6 as is_weekend,
         date_day = month_end_date as is_month_end,
-        member_type
+        cast(member_type as varchar(16)) as member_type
     from calendar
-    {%- for key, member in [(unknown_date_key(), 'unknown'), (not_yet_date_key(), 'not yet')] %}
+    {%- for key, member in [(unknown_date_key(), 'unknown'), (sentinel_date_key(), 'sentinel'), (not_yet_date_key(), 'not yet')] %}
     union all
     select
         {{ key }} as date_key,
@@ -109,32 +117,18 @@ final as (
         cast(null as integer) as calendar_month,
         cast(null as integer) as day_of_month,
         cast(null as integer) as day_of_week,
-        '{{ member }}' as year_quarter,
-        '{{ member }}' as year_month,
-        '{{ member }}' as month_name,
-        '{{ member }}' as day_name,
+        cast(null as integer) as iso_year,
+        cast(null as integer) as iso_week,
+        cast(null as integer) as fiscal_year,
+        cast(null as integer) as fiscal_quarter,
+        cast('{{ member }}' as varchar(16)) as year_quarter,
+        cast('{{ member }}' as varchar(16)) as year_month,
+        cast('{{ member }}' as varchar(16)) as month_name,
+        cast('{{ member }}' as varchar(16)) as day_name,
         cast(null as boolean) as is_weekend,
         cast(null as boolean) as is_month_end,
-        '{{ member }}' as member_type
+        cast('{{ member }}' as varchar(16)) as member_type
     {%- endfor %}
 )
 
-select
-    date_key,
-    date_day,
-    week_start_date,
-    month_start_date,
-    month_end_date,
-    calendar_year,
-    calendar_quarter,
-    calendar_month,
-    day_of_month,
-    day_of_week,
-    cast(year_quarter as varchar(16)) as year_quarter,
-    cast(year_month as varchar(16)) as year_month,
-    cast(month_name as varchar(16)) as month_name,
-    cast(day_name as varchar(16)) as day_name,
-    is_weekend,
-    is_month_end,
-    cast(member_type as varchar(16)) as member_type
-from final
+select * from final

@@ -2,6 +2,10 @@ with versions as (
     select * from {{ ref('int_employees__versioned') }}
 ),
 
+contacts as (
+    select * from {{ ref('stg_classicmodels__employee_contacts') }}
+),
+
 customers as (
     select * from {{ ref('int_customers__versioned') }}
 ),
@@ -22,6 +26,19 @@ inferred as (
     where versions.employee_number is null and mentioned.employee_number is not null
 ),
 
+-- Type 1: today's, of all versions; of an employee who is gone what the last version had.
+latest_contacts as (
+    select
+        versions.employee_number,
+        {%- for column in ['email', 'extension'] %}
+        case when contacts.employee_number is null then versions.{{ column }} else contacts.{{ column }} end as {{ column }}
+        {{- ',' if not loop.last }}
+        {%- endfor %}
+    from versions
+    left join contacts on versions.employee_number = contacts.employee_number
+    where versions.binds_to = cast({{ end_of_time() }} as date)
+),
+
 placeholders as (
     select
         employee_key,
@@ -37,32 +54,37 @@ placeholders as (
 
 final as (
     select
-        {{ version_key('employee_number') }} as employee_key,
-        employee_number,
-        reports_to_employee_number,
-        case when office_code is null then {{ unknown_key() }} else {{ surrogate_key(['office_code']) }} end as office_key,
-        office_code,
-        first_name,
-        last_name,
-        first_name || ' ' || last_name as full_name,
-        job_title,
-        email,
-        extension,
+        cast({{ version_key('versions.employee_number', 'versions.valid_from') }} as varchar(32)) as employee_key,
+        versions.employee_number,
+        versions.reports_to_employee_number,
+        cast(
+            case when versions.office_code is null then {{ unknown_key() }} else {{ surrogate_key(['versions.office_code']) }} end as varchar(32)
+        ) as office_key,
+        versions.office_code,
+        versions.first_name,
+        versions.last_name,
+        coalesce(
+            versions.first_name || ' ' || versions.last_name, versions.first_name, versions.last_name, 'Unknown'
+        ) as full_name,
+        versions.job_title,
+        latest_contacts.email,
+        latest_contacts.extension,
         false as is_inferred,
-        is_current,
-        version_number,
-        valid_from,
-        valid_to,
-        known_since,
-        binds_from,
-        binds_to
+        versions.is_current,
+        cast(versions.version_number as integer) as version_number,
+        versions.valid_from,
+        versions.valid_to,
+        versions.known_since,
+        versions.binds_from,
+        versions.binds_to
     from versions
+    left join latest_contacts on versions.employee_number = latest_contacts.employee_number
     union all
     select
-        employee_key,
+        cast(employee_key as varchar(32)) as employee_key,
         employee_number,
         cast(null as integer) as reports_to_employee_number,
-        {{ unknown_key() }} as office_key,
+        cast({{ unknown_key() }} as varchar(32)) as office_key,
         cast(null as varchar(255)) as office_code,
         cast(null as varchar(255)) as first_name,
         cast(null as varchar(255)) as last_name,
@@ -81,24 +103,4 @@ final as (
     from placeholders
 )
 
-select
-    cast(employee_key as varchar(32)) as employee_key,
-    employee_number,
-    reports_to_employee_number,
-    cast(office_key as varchar(32)) as office_key,
-    office_code,
-    first_name,
-    last_name,
-    full_name,
-    job_title,
-    email,
-    extension,
-    is_inferred,
-    is_current,
-    cast(version_number as integer) as version_number,
-    valid_from,
-    valid_to,
-    known_since,
-    binds_from,
-    binds_to
-from final
+select * from final

@@ -24,7 +24,7 @@ places as (
 
 final as (
     select
-        {{ surrogate_key(['country', 'state', 'city', 'postal_code']) }} as location_key,
+        cast({{ surrogate_key(['country', 'state', 'city', 'postal_code']) }} as varchar(32)) as location_key,
         country,
         state,
         city,
@@ -32,17 +32,11 @@ final as (
     from places
     union all
     select
-        {{ unknown_key() }} as location_key,
+        cast({{ unknown_key() }} as varchar(32)) as location_key,
         'Unknown' as country,
         cast(null as varchar(255)) as state,
         'Unknown' as city,
         cast(null as varchar(255)) as postal_code
 )
 
-select
-    cast(location_key as varchar(32)) as location_key,
-    country,
-    state,
-    city,
-    postal_code
-from final
+select * from final

@@ -22,9 +22,9 @@ inferred as (
 
 final as (
     select
-        {{ surrogate_key(['office_code']) }} as office_key,
+        cast({{ surrogate_key(['office_code']) }} as varchar(32)) as office_key,
         office_code,
-        {{ surrogate_key(['country', 'state', 'city', 'postal_code']) }} as location_key,
+        cast({{ surrogate_key(['country', 'state', 'city', 'postal_code']) }} as varchar(32)) as location_key,
         city,
         state,
         postal_code,
@@ -39,9 +39,9 @@ final as (
     from latest
     union all
     select
-        {{ surrogate_key(['office_code']) }} as office_key,
+        cast({{ surrogate_key(['office_code']) }} as varchar(32)) as office_key,
         office_code,
-        {{ unknown_key() }} as location_key,
+        cast({{ unknown_key() }} as varchar(32)) as location_key,
         'Unknown' as city,
         cast(null as varchar(255)) as state,
         cast(null as varchar(255)) as postal_code,
@@ -56,9 +56,9 @@ final as (
     from inferred
     union all
     select
-        {{ unknown_key() }} as office_key,
+        cast({{ unknown_key() }} as varchar(32)) as office_key,
         cast(null as varchar(255)) as office_code,
-        {{ unknown_key() }} as location_key,
+        cast({{ unknown_key() }} as varchar(32)) as location_key,
         'Unknown' as city,
         cast(null as varchar(255)) as state,
         cast(null as varchar(255)) as postal_code,
@@ -72,19 +72,4 @@ final as (
         cast(null as timestamp) as known_since
 )
 
-select
-    cast(office_key as varchar(32)) as office_key,
-    office_code,
-    cast(location_key as varchar(32)) as location_key,
-    city,
-    state,
-    postal_code,
-    country,
-    territory,
-    phone,
-    address_line1,
-    address_line2,
-    is_inferred,
-    is_current,
-    known_since
-from final
+select * from final

@@ -16,38 +16,31 @@ undescribed as (
 
 final as (
     select
-        order_status,
-        sort_order,
+        cast(order_status as varchar(64)) as order_status,
+        cast(sort_order as integer) as sort_order,
         is_open,
         is_counted_as_sale,
-        reason,
+        cast(reason as varchar(512)) as reason,
         true as is_described
     from statuses
     union all
     select
-        order_status,
+        cast(order_status as varchar(64)) as order_status,
         98 as sort_order,
         true as is_open,
         true as is_counted_as_sale,
-        'Not described in the seed order_statuses; treated as an open sale.' as reason,
+        cast('Not described in the seed order_statuses; treated as an open sale.' as varchar(512)) as reason,
         false as is_described
     from undescribed
     where order_status <> 'Unknown'
     union all
     select
-        'Unknown' as order_status,
+        cast('Unknown' as varchar(64)) as order_status,
         99 as sort_order,
         true as is_open,
         true as is_counted_as_sale,
-        'Order lines arrived without their order.' as reason,
+        cast('Order lines arrived without their order.' as varchar(512)) as reason,
         true as is_described
 )
 
-select
-    cast(order_status as varchar(64)) as order_status,
-    cast(sort_order as integer) as sort_order,
-    is_open,
-    is_counted_as_sale,
-    cast(reason as varchar(512)) as reason,
-    is_described
-from final
+select * from final

@@ -14,6 +14,15 @@ mentioned as (
     select distinct product_code from order_lines
 ),
 
+-- The line of today, beside that of each version; of a product that is gone the last one it had.
+current_lines as (
+    select
+        product_code,
+        product_line
+    from versions
+    where binds_to = cast({{ end_of_time() }} as date)
+),
+
 -- Products that order lines mention before they arrive. Their key is the one their first version will have.
 inferred as (
     select
@@ -39,32 +48,36 @@ placeholders as (
 
 final as (
     select
-        {{ version_key('versions.product_code', 'versions.valid_from') }} as product_key,
+        cast({{ version_key('versions.product_code', 'versions.valid_from') }} as varchar(32)) as product_key,
         versions.product_code,
         versions.product_name,
         versions.product_line,
-        product_lines.product_line_description,
+        current_lines.product_line as current_product_line,
+        coalesce(own_lines.product_line_description, todays_lines.product_line_description) as product_line_description,
         versions.product_scale,
         versions.product_vendor,
         versions.product_description,
-        versions.buy_price,
-        versions.list_price,
+        cast(versions.buy_price as numeric(10, 2)) as buy_price,
+        cast(versions.list_price as numeric(10, 2)) as list_price,
         false as is_inferred,
         versions.is_current,
-        versions.version_number,
+        cast(versions.version_number as integer) as version_number,
         versions.valid_from,
         versions.valid_to,
         versions.known_since,
         versions.binds_from,
         versions.binds_to
     from versions
-    left join product_lines on versions.product_line = product_lines.product_line
+    left join current_lines on versions.product_code = current_lines.product_code
+    left join product_lines as own_lines on versions.product_line = own_lines.product_line
+    left join product_lines as todays_lines on current_lines.product_line = todays_lines.product_line
     union all
     select
-        product_key,
+        cast(product_key as varchar(32)) as product_key,
         product_code,
         'Unknown' as product_name,
         'Unknown' as product_line,
+        'Unknown' as current_product_line,
         cast(null as varchar(4000)) as product_line_description,
         'Unknown' as product_scale,
         'Unknown' as product_vendor,
@@ -82,23 +95,4 @@ final as (
     from placeholders
 )
 
-select
-    cast(product_key as varchar(32)) as product_key,
-    product_code,
-    product_name,
-    product_line,
-    product_line_description,
-    product_scale,
-    product_vendor,
-    product_description,
-    cast(buy_price as numeric(10, 2)) as buy_price,
-    cast(list_price as numeric(10, 2)) as list_price,
-    is_inferred,
-    is_current,
-    cast(version_number as integer) as version_number,
-    valid_from,
-    valid_to,
-    known_since,
-    binds_from,
-    binds_to
-from final
+select * from final

@@ -186,16 +186,16 @@ balances as (
 final as (
     select
         -- keys
-        coalesce(customers.customer_key, {{ unknown_key() }}) as customer_key,
+        cast(coalesce(customers.customer_key, {{ unknown_key() }}) as varchar(32)) as customer_key,
         balances.customer_number,
         balances.month_end_date_key,
 
         -- measures
-        balances.order_count,
-        balances.payment_count,
-        balances.ordered_amount,
-        balances.paid_amount,
-        balances.ordered_amount - balances.paid_amount as outstanding_amount,
+        cast(balances.order_count as integer) as order_count,
+        cast(balances.payment_count as integer) as payment_count,
+        cast(balances.ordered_amount as numeric(18, 2)) as ordered_amount,
+        cast(balances.paid_amount as numeric(18, 2)) as paid_amount,
+        cast(balances.ordered_amount - balances.paid_amount as numeric(18, 2)) as outstanding_amount,
         customers.credit_limit,
         coalesce(
             customers.has_credit_limit
@@ -213,16 +213,4 @@ final as (
             and balances.month_end_date < customers.binds_to
 )
 
-select
-    cast(customer_key as varchar(32)) as customer_key,
-    customer_number,
-    month_end_date_key,
-    cast(order_count as integer) as order_count,
-    cast(payment_count as integer) as payment_count,
-    cast(ordered_amount as numeric(18, 2)) as ordered_amount,
-    cast(paid_amount as numeric(18, 2)) as paid_amount,
-    cast(outstanding_amount as numeric(18, 2)) as outstanding_amount,
-    credit_limit,
-    is_over_limit,
-    _loaded_at
-from final
+select * from final

@@ -113,6 +113,7 @@ final as (
         order_status,
         is_cancelled,
         is_cost_known_at_order_date,
+        quantity_ordered < 0 as is_return,
 
         -- measures
         quantity_ordered,
@@ -121,6 +122,8 @@ final as (
         cast(case when is_cancelled then 0 else gross_sales_amount end as numeric(18, 2)) as net_sales_amount,
         cast(cost_amount as numeric(18, 2)) as cost_amount,
         cast(gross_sales_amount - cost_amount as numeric(18, 2)) as margin_amount,
+        cast(case when is_cancelled then 0 else cost_amount end as numeric(18, 2)) as net_cost_amount,
+        cast(case when is_cancelled then 0 else gross_sales_amount - cost_amount end as numeric(18, 2)) as net_margin_amount,
         cast(list_amount as numeric(18, 2)) as list_amount,
         cast(list_amount - gross_sales_amount as numeric(18, 2)) as discount_amount,
 
@@ -129,28 +132,4 @@ final as (
     from joined
 )
 
-select
-    order_line_key,
-    order_number,
-    order_line_number,
-    customer_key,
-    product_key,
-    sales_rep_employee_key,
-    office_key,
-    customer_location_key,
-    order_date_key,
-    required_date_key,
-    shipped_date_key,
-    order_status,
-    is_cancelled,
-    is_cost_known_at_order_date,
-    quantity_ordered,
-    unit_price,
-    gross_sales_amount,
-    net_sales_amount,
-    cost_amount,
-    margin_amount,
-    list_amount,
-    discount_amount,
-    _loaded_at
-from final
+select * from final

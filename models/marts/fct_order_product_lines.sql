@@ -33,7 +33,10 @@ added_up as (
         sum(order_lines.gross_sales_amount) as gross_sales_amount,
         sum(order_lines.net_sales_amount) as net_sales_amount,
         sum(order_lines.quantity_ordered) as quantity_ordered,
+        max(order_lines.quantity_ordered) as largest_quantity_ordered,
         sum(order_lines.margin_amount) as margin_amount,
+        sum(order_lines.net_cost_amount) as net_cost_amount,
+        sum(order_lines.net_margin_amount) as net_margin_amount,
         max(order_lines._loaded_at) as _loaded_at
     from order_lines
     left join products on order_lines.product_key = products.product_key
@@ -52,19 +55,27 @@ final as (
         -- keys
         added_up.order_number,
         added_up.product_line,
+        orders.sales_rep_employee_key,
+        orders.office_key,
 
         -- attributes
         customers.customer_number,
         customers.country as customer_country,
         dates.year_month as order_month,
-        cast(orders.shipped_date - orders.order_date as integer) as days_to_ship,
+        cast(
+            case when orders.shipped_date >= orders.order_date then orders.shipped_date - orders.order_date end as integer
+        ) as days_to_ship,
+        orders.is_cancelled,
         coalesce(orders.shipped_date > orders.required_date, false) as is_late,
 
         -- measures
         cast(added_up.gross_sales_amount as numeric(18, 2)) as gross_sales_amount,
         cast(added_up.net_sales_amount as numeric(18, 2)) as net_sales_amount,
         cast(added_up.quantity_ordered as integer) as quantity_ordered,
+        cast(added_up.largest_quantity_ordered as integer) as largest_quantity_ordered,
         cast(added_up.margin_amount as numeric(18, 2)) as margin_amount,
+        cast(added_up.net_cost_amount as numeric(18, 2)) as net_cost_amount,
+        cast(added_up.net_margin_amount as numeric(18, 2)) as net_margin_amount,
 
         -- lineage
         added_up._loaded_at
@@ -74,17 +85,4 @@ final as (
     left join dates on orders.order_date_key = dates.date_key
 )
 
-select
-    order_number,
-    product_line,
-    customer_number,
-    customer_country,
-    order_month,
-    days_to_ship,
-    is_late,
-    gross_sales_amount,
-    net_sales_amount,
-    quantity_ordered,
-    margin_amount,
-    _loaded_at
-from final
+select * from final

@@ -34,7 +34,7 @@ final as (
         gross_sales_amount,
         cast(case when is_cancelled then 0 else gross_sales_amount end as numeric(18, 2)) as net_sales_amount,
         cast(required_date - order_date as integer) as days_allowed,
-        cast(shipped_date - order_date as integer) as days_to_ship,
+        cast(case when shipped_date >= order_date then shipped_date - order_date end as integer) as days_to_ship,
         cast(
             case
                 when shipped_date > required_date then shipped_date - required_date
@@ -52,25 +52,4 @@ final as (
         {%- endif %}
 )
 
-select
-    order_number,
-    customer_key,
-    sales_rep_employee_key,
-    office_key,
-    customer_location_key,
-    order_date_key,
-    required_date_key,
-    shipped_date_key,
-    order_status,
-    is_cancelled,
-    is_open,
-    is_late,
-    line_count,
-    quantity_ordered,
-    gross_sales_amount,
-    net_sales_amount,
-    days_allowed,
-    days_to_ship,
-    days_late,
-    _loaded_at
-from final
+select * from final

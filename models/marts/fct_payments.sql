@@ -26,8 +26,8 @@ joined as (
     left join customers
         on
             payments.customer_number = customers.customer_number
-            and payments.payment_date >= customers.binds_from
-            and payments.payment_date < customers.binds_to
+            and {{ binding_day('payments.payment_date') }} >= customers.binds_from
+            and {{ binding_day('payments.payment_date') }} < customers.binds_to
 ),
 
 final as (
@@ -36,7 +36,7 @@ final as (
         cast({{ surrogate_key(['customer_number', 'check_number']) }} as varchar(32)) as payment_key,
         cast(customer_key as varchar(32)) as customer_key,
         check_number,
-        {{ date_key('payment_date') }} as payment_date_key,
+        coalesce({{ date_key('payment_date') }}, {{ unknown_date_key() }}) as payment_date_key,
 
         -- measures
         payment_amount,
@@ -50,11 +50,4 @@ final as (
     {%- endif %}
 )
 
-select
-    payment_key,
-    customer_key,
-    check_number,
-    payment_date_key,
-    payment_amount,
-    _loaded_at
-from final
+select * from final

@@ -31,12 +31,12 @@ landing_days as (
 final as (
     select
         -- keys
-        coalesce(products.product_key, {{ unknown_key() }}) as product_key,
+        cast(coalesce(products.product_key, {{ unknown_key() }}) as varchar(32)) as product_key,
         stock_versions.product_code,
         {{ date_key('landing_days.landing_date') }} as date_key,
 
         -- measures
-        stock_versions.quantity_in_stock,
+        cast(stock_versions.quantity_in_stock as integer) as quantity_in_stock,
 
         -- lineage
         landing_days.loaded_at as _loaded_at
@@ -55,10 +55,4 @@ final as (
     {%- endif %}
 )
 
-select
-    cast(product_key as varchar(32)) as product_key,
-    product_code,
-    date_key,
-    cast(quantity_in_stock as integer) as quantity_in_stock,
-    _loaded_at
-from final
+select * from final

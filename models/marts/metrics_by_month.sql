@@ -1,98 +1,93 @@
-with sales as (
-    select * from {{ ref('fct_order_product_lines') }}
-),
-
-orders as (
-    select * from {{ ref('fct_orders') }}
+with dates as (
+    select * from {{ ref('dim_dates') }}
 ),
 
 customers as (
     select * from {{ ref('dim_customers') }}
 ),
 
-balances as (
+sales as (
+    select
+        product_lines.order_month as year_month,
+        product_lines.*
+    from {{ ref('fct_order_product_lines') }} as product_lines
+),
+
+orders as (
+    select
+        coalesce(dates.year_month, 'unknown') as year_month,
+        customers.customer_number,
+        fct_orders.is_cancelled,
+        fct_orders.is_late,
+        fct_orders.days_to_ship
+    from {{ ref('fct_orders') }} as fct_orders
+    left join dates on fct_orders.order_date_key = dates.date_key
+    left join customers on fct_orders.customer_key = customers.customer_key
+),
+
+balances_by_day as (
     select
         month_end_date_key,
-        {{ balance_metrics() }}
+        sum(outstanding_amount) as outstanding_amount
     from {{ ref('fct_customer_balances') }}
     group by month_end_date_key
 ),
 
-dates as (
-    select * from {{ ref('dim_dates') }}
-),
-
-orders_with_month as (
+balances as (
     select
         coalesce(dates.year_month, 'unknown') as year_month,
-        customers.customer_number,
-        orders.days_to_ship,
-        orders.is_late
-    from orders
-    left join dates on orders.order_date_key = dates.date_key
-    left join customers on orders.customer_key = customers.customer_key
+        balances_by_day.outstanding_amount
+    from balances_by_day
+    left join dates on balances_by_day.month_end_date_key = dates.date_key
 ),
 
-by_sales as (
+{{ metrics_by('year_month', 'varchar(16)', balances=true, name='metrics') }},
+
+sales_by_day as (
     select
-        order_month as year_month,
-        {{ sales_metrics() }}
-    from sales
-    group by order_month
+        dates.date_day,
+        sum(fct_orders.net_sales_amount) as net_sales_amount
+    from {{ ref('fct_orders') }} as fct_orders
+    inner join dates on fct_orders.order_date_key = dates.date_key
+    group by dates.date_day
 ),
 
-by_orders as (
-    select
-        year_month,
-        {{ order_metrics() }}
-    from orders_with_month
-    group by year_month
-),
-
-customers_who_ordered as (
+days_of_receivables as (
     select distinct
-        year_month,
-        customer_number
-    from orders_with_month
+        month_end_date_key,
+        as_of_date_key
+    from {{ ref('fct_receivables') }}
 ),
 
-by_customers as (
+sales_of_90_days as (
     select
-        year_month,
-        {{ customer_metrics() }}
-    from customers_who_ordered
-    group by year_month
+        month_ends.year_month,
+        sum(sales_by_day.net_sales_amount) as net_sales_amount
+    from days_of_receivables
+    inner join dates as month_ends on days_of_receivables.month_end_date_key = month_ends.date_key
+    inner join dates as as_of_days on days_of_receivables.as_of_date_key = as_of_days.date_key
+    inner join sales_by_day
+        on
+            as_of_days.date_day - 90 < sales_by_day.date_day
+            and as_of_days.date_day >= sales_by_day.date_day
+    group by month_ends.year_month
 ),
 
-by_balances as (
+-- Balances end with the data: a month after them has orders dated in the future.
+last_month as (
+    select max(year_month) as year_month
+    from metrics
+    where kept_order_count > 0 and outstanding_amount is not null and year_month <> 'unknown'
+),
+
+final as (
     select
-        coalesce(dates.year_month, 'unknown') as year_month,
-        balances.outstanding_amount
-    from balances
-    left join dates on balances.month_end_date_key = dates.date_key
-),
-
--- Months in which something was ordered, or owed.
-months as (
-    select year_month from by_orders
-    union
-    select year_month from by_balances
+        metrics.*,
+        coalesce(metrics.year_month = last_month.year_month, false) as is_last_month_with_sales,
+        cast(metrics.outstanding_amount * 90 / nullif(sales_of_90_days.net_sales_amount, 0) as numeric(10, 1)) as days_sales_outstanding
+    from metrics
+    cross join last_month
+    left join sales_of_90_days on metrics.year_month = sales_of_90_days.year_month
 )
 
-select
-    cast(months.year_month as varchar(16)) as year_month,
-    cast(coalesce(by_sales.gross_sales_amount, 0) as numeric(18, 2)) as gross_sales_amount,
-    cast(coalesce(by_sales.net_sales_amount, 0) as numeric(18, 2)) as net_sales_amount,
-    cast(coalesce(by_sales.quantity_ordered, 0) as bigint) as quantity_ordered,
-    cast(by_sales.average_unit_price as numeric(18, 4)) as average_unit_price,
-    cast(by_sales.margin_amount as numeric(18, 2)) as margin_amount,
-    cast(coalesce(by_orders.order_count, 0) as bigint) as order_count,
-    cast(coalesce(by_customers.customer_count, 0) as bigint) as customer_count,
-    cast(by_orders.average_days_to_ship as numeric(10, 4)) as average_days_to_ship,
-    cast(by_orders.late_share as numeric(10, 4)) as late_share,
-    cast(by_balances.outstanding_amount as numeric(18, 2)) as outstanding_amount
-from months
-left join by_sales on months.year_month = by_sales.year_month
-left join by_orders on months.year_month = by_orders.year_month
-left join by_customers on months.year_month = by_customers.year_month
-left join by_balances on months.year_month = by_balances.year_month
+select * from final

@@ -1,12 +1,3 @@
-{%- set product_lines = {
-    'classic_cars': 'Classic Cars',
-    'motorcycles': 'Motorcycles',
-    'planes': 'Planes',
-    'ships': 'Ships',
-    'trains': 'Trains',
-    'trucks_and_buses': 'Trucks and Buses',
-    'vintage_cars': 'Vintage Cars',
-} -%}
 {{
     config(
         materialized='incremental',
@@ -34,10 +25,6 @@ activity as (
 
 orders as (
     select * from {{ ref('int_orders__bound') }}
-),
-
-sales as (
-    select * from {{ ref('fct_order_product_lines') }}
 ),
 
 payments as (
@@ -117,12 +104,6 @@ stored_totals as (
     where as_of_date_key in (select stored_months.last_as_of_date_key from stored_months)
 ),
 
-members_with_changed_lines as (
-    select distinct customer_number
-    from {{ ref('fct_order_product_lines') }}
-    where _loaded_at > {{ watermark() }}
-),
-
 -- What changed by its time of change; what was deleted, or moved to another customer, by the totals it leaves behind.
 members_to_build as (
     select
@@ -130,7 +111,6 @@ members_to_build as (
         customers_who_ordered._loaded_at,
         coalesce(
             customers_who_ordered._loaded_at > {{ watermark() }}
-            or members_with_changed_lines.customer_number is not null
             or stored_totals.order_count <> customers_who_ordered.order_count
             or stored_totals.payment_count <> customers_who_ordered.payment_count
             or stored_totals.gross_sales_amount <> customers_who_ordered.gross_amount
@@ -139,7 +119,6 @@ members_to_build as (
         ) as is_changed
     from customers_who_ordered
     left join stored_totals on customers_who_ordered.customer_number = stored_totals.customer_number
-    left join members_with_changed_lines on customers_who_ordered.customer_number = members_with_changed_lines.customer_number
 ),
 
 members as (
@@ -156,22 +135,6 @@ members as (
 ),
 
 {% endif -%}
--- Booked sales per product line. Net sales would let a later cancellation leak into the past.
-product_line_sales as (
-    select
-        sales.customer_number,
-        sales.order_month,
-        {%- for column, product_line in product_lines.items() %}
-        sum(
-            case when sales.product_line = '{{ product_line }}' then sales.gross_sales_amount else 0 end
-        ) as {{ column }}_amount,
-        {%- endfor %}
-        max(sales._loaded_at) as _loaded_at
-    from members
-    inner join sales on members.customer_number = sales.customer_number
-    group by sales.customer_number, sales.order_month
-),
-
 payment_events as (
     select
         orders.customer_number,
@@ -222,18 +185,10 @@ movements as (
         activity.paid_amount,
         activity.first_order_date,
         activity.last_order_date,
-        {%- for column in product_lines %}
-        product_line_sales.{{ column }}_amount,
-        {%- endfor %}
         payment_delays.days_to_pay,
-        payment_delays.payments_after_an_order,
-        product_line_sales._loaded_at
+        payment_delays.payments_after_an_order
     from members
     inner join activity on members.customer_number = activity.customer_number
-    left join product_line_sales
-        on
-            activity.customer_number = product_line_sales.customer_number
-            and to_char(cast(activity.month_end_date as timestamp), 'YYYY-MM') = product_line_sales.order_month
     left join payment_delays
         on
             activity.customer_number = payment_delays.customer_number
@@ -254,11 +209,6 @@ running_totals as (
             partition by customer_number order by month_end_date rows unbounded preceding
         ) as {{ measure }},
         {%- endfor %}
-        {%- for column in product_lines %}
-        sum({{ column }}_amount) over (
-            partition by customer_number order by month_end_date rows unbounded preceding
-        ) as {{ column }}_amount,
-        {%- endfor %}
         min(first_order_date) over (
             partition by customer_number order by month_end_date rows unbounded preceding
         ) as first_order_date,
@@ -267,8 +217,7 @@ running_totals as (
         ) as last_order_date,
         min(first_order_date) over (
             partition by customer_number order by month_end_date rows between 1 following and unbounded following
-        ) as next_order_date,
-        max(_loaded_at) over (partition by customer_number) as _loaded_at
+        ) as next_order_date
     from movements
 ),
 
@@ -280,9 +229,6 @@ monthly_totals as (
         months.is_label_known,
         {%- for measure in ['order_count', 'payment_count', 'gross_amount', 'paid_amount', 'days_to_pay', 'payments_after_an_order'] %}
         running_totals.{{ measure }},
-        {%- endfor %}
-        {%- for column in product_lines %}
-        running_totals.{{ column }}_amount,
         {%- endfor %}
         running_totals.first_order_date,
         running_totals.last_order_date,
@@ -297,9 +243,9 @@ monthly_totals as (
             lag(running_totals.gross_amount, {{ back }}) over (
                 partition by running_totals.customer_number order by months.as_of_date
             ), 0
-        ) as gross_sales_last_{{ back }}_months_amount,
+        ) as gross_sales_last_{{ back }}_months_amount
+        {{- ',' if not loop.last }}
         {%- endfor %}
-        running_totals._loaded_at
     from running_totals
     inner join months
         on
@@ -310,33 +256,28 @@ monthly_totals as (
 final as (
     select
         -- keys
-        coalesce(customers.customer_key, {{ unknown_key() }}) as customer_key,
+        cast(coalesce(customers.customer_key, {{ unknown_key() }}) as varchar(32)) as customer_key,
         monthly_totals.customer_number,
         monthly_totals.as_of_date_key,
 
         -- recency, frequency, monetary value
-        monthly_totals.as_of_date - monthly_totals.last_order_date as recency_days,
-        monthly_totals.as_of_date - monthly_totals.first_order_date as tenure_days,
-        monthly_totals.order_count,
-        monthly_totals.orders_last_3_months,
-        monthly_totals.orders_last_12_months,
-        monthly_totals.gross_amount as gross_sales_amount,
-        monthly_totals.gross_sales_last_3_months_amount,
-        monthly_totals.gross_sales_last_12_months_amount,
-        monthly_totals.gross_amount / monthly_totals.order_count as average_order_amount,
-
-        -- product-line mix
-        {%- for column in product_lines %}
-        coalesce(
-            monthly_totals.{{ column }}_amount / nullif(monthly_totals.gross_amount, 0), 0
-        ) as {{ column }}_share,
-        {%- endfor %}
+        cast(monthly_totals.as_of_date - monthly_totals.last_order_date as integer) as recency_days,
+        cast(monthly_totals.as_of_date - monthly_totals.first_order_date as integer) as tenure_days,
+        cast(monthly_totals.order_count as integer) as order_count,
+        cast(monthly_totals.orders_last_3_months as integer) as orders_last_3_months,
+        cast(monthly_totals.orders_last_12_months as integer) as orders_last_12_months,
+        cast(monthly_totals.gross_amount as numeric(18, 2)) as gross_sales_amount,
+        cast(monthly_totals.gross_sales_last_3_months_amount as numeric(18, 2)) as gross_sales_last_3_months_amount,
+        cast(monthly_totals.gross_sales_last_12_months_amount as numeric(18, 2)) as gross_sales_last_12_months_amount,
+        cast(monthly_totals.gross_amount / monthly_totals.order_count as numeric(18, 2)) as average_order_amount,
 
         -- paying
-        monthly_totals.payment_count,
-        monthly_totals.paid_amount,
-        cast(monthly_totals.days_to_pay as numeric(18, 4))
-        / nullif(monthly_totals.payments_after_an_order, 0) as average_days_to_pay,
+        cast(monthly_totals.payment_count as integer) as payment_count,
+        cast(monthly_totals.paid_amount as numeric(18, 2)) as paid_amount,
+        cast(
+            cast(monthly_totals.days_to_pay as numeric(18, 4))
+            / nullif(monthly_totals.payments_after_an_order, 0) as numeric(9, 2)
+        ) as average_days_to_pay,
 
         -- label
         monthly_totals.is_label_known,
@@ -346,7 +287,7 @@ final as (
         end as bought_in_next_90_days,
 
         -- lineage
-        greatest(members._loaded_at, monthly_totals._loaded_at) as _loaded_at
+        members._loaded_at
     from monthly_totals
     inner join members on monthly_totals.customer_number = members.customer_number
     left join customers
@@ -361,26 +302,4 @@ final as (
         {%- endif %}
 )
 
-select
-    cast(customer_key as varchar(32)) as customer_key,
-    customer_number,
-    as_of_date_key,
-    cast(recency_days as integer) as recency_days,
-    cast(tenure_days as integer) as tenure_days,
-    cast(order_count as integer) as order_count,
-    cast(orders_last_3_months as integer) as orders_last_3_months,
-    cast(orders_last_12_months as integer) as orders_last_12_months,
-    cast(gross_sales_amount as numeric(18, 2)) as gross_sales_amount,
-    cast(gross_sales_last_3_months_amount as numeric(18, 2)) as gross_sales_last_3_months_amount,
-    cast(gross_sales_last_12_months_amount as numeric(18, 2)) as gross_sales_last_12_months_amount,
-    cast(average_order_amount as numeric(18, 2)) as average_order_amount,
-    {%- for column in product_lines %}
-    cast({{ column }}_share as numeric(7, 4)) as {{ column }}_share,
-    {%- endfor %}
-    cast(payment_count as integer) as payment_count,
-    cast(paid_amount as numeric(18, 2)) as paid_amount,
-    cast(average_days_to_pay as numeric(9, 2)) as average_days_to_pay,
-    is_label_known,
-    bought_in_next_90_days,
-    _loaded_at
-from final
+select * from final

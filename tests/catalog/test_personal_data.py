@@ -76,12 +76,14 @@ def test_every_column_carries_the_class_of_what_it_is_made_of(manifest: dict[str
 def test_a_class_that_is_lost_or_weakened_on_the_way_is_seen(manifest: dict[str, Any], lineage: Lineage) -> None:
     marked = marks(manifest)
     source = ("source.classicmodels.classicmodels.customers", "phone")
-    staging = ("model.classicmodels.stg_classicmodels__customers", "phone")
+    snapshot = ("snapshot.classicmodels.snap_customers", "phone")
     mart = ("model.classicmodels.dim_customers", "phone")
     assert any("dim_customers.phone" in line for line in wrongly_marked(lineage, marked | {mart: None}))
     assert any("dim_customers.phone" in line for line in wrongly_marked(lineage, marked | {mart: "quasi"}))
     assert any("customers.phone" in line for line in wrongly_marked(lineage, marked | {source: False}))
-    assert any("snap_customers.phone" in line for line in wrongly_marked(lineage, marked | {staging: False}))
+    assert any(
+        "stg_classicmodels__customers.phone" in line for line in wrongly_marked(lineage, marked | {snapshot: False})
+    )
 
 
 def test_every_column_of_the_source_that_looks_like_personal_data_is_classified(

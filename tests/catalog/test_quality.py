@@ -51,16 +51,16 @@ def dbt(documented: Documented) -> Callable[..., "subprocess.CompletedProcess[st
 
 
 @pytest.fixture
-def a_payment_without_a_day(documented: Documented) -> Iterator[str]:
-    """Its check number; the day is back after the test."""
+def a_payment_of_nobody(documented: Documented) -> Iterator[str]:
+    """Its check number; the customer is back after the test."""
     connection = documented.servers.postgres()
     with connection.cursor() as cursor:
-        cursor.execute("select check_number, payment_date from raw_classicmodels.payments limit 1")
-        ((number, day),) = cursor.fetchall()
-        change = "update raw_classicmodels.payments set payment_date = %s where check_number = %s"
+        cursor.execute("select check_number, customer_number from raw_classicmodels.payments limit 1")
+        ((number, customer),) = cursor.fetchall()
+        change = "update raw_classicmodels.payments set customer_number = %s where check_number = %s"
         cursor.execute(change, (None, number))
         yield str(number)
-        cursor.execute(change, (day, number))
+        cursor.execute(change, (customer, number))
     connection.close()
 
 
@@ -81,7 +81,7 @@ def test_each_test_of_a_build_is_recorded(documented: Documented) -> None:
 def test_a_build_that_fails_records_and_shows_it(
     documented: Documented,
     dbt: Callable[..., "subprocess.CompletedProcess[str]"],
-    a_payment_without_a_day: str,
+    a_payment_of_nobody: str,
     tmp_path: Path,
 ) -> None:
     before = shown(documented, tmp_path)
@@ -92,17 +92,15 @@ def test_a_build_that_fails_records_and_shows_it(
         f"select dimension, test_name, rows_failing from quality.test_results where invocation_id = {LATEST}"
         " and status = 'fail'"
     )
-    test = "not_null_stg_classicmodels__payments_payment_date"
+    test = "not_null_stg_classicmodels__payments_customer_number"
     assert recorded == [("completeness", test, 1)]
     page = shown(documented, tmp_path)
     assert page["completeness"][:2] == [test, "fail"] and page["completeness"][-2:] == ["1", "1"]
     assert page["uniqueness"][0] == "pass"
-    assert a_payment_without_a_day not in (tmp_path / "dimensions.html").read_text(encoding="utf-8")
+    assert a_payment_of_nobody not in (tmp_path / "dimensions.html").read_text(encoding="utf-8")
 
 
-# --empty leaves an empty view, which the next one makes anew.
 SAYS_NOTHING: tuple[tuple[list[str], dict[str, str]], ...] = (
-    (["build", "--select", "stg_classicmodels__offices", "--empty"], {}),
     (["run", "--select", "stg_classicmodels__offices"], {}),
     (["build", "--select", "stg_classicmodels__offices", "--exclude-resource-type", "test"], {}),
     (["build", "--select", "no_such_model"], {}),
@@ -110,7 +108,7 @@ SAYS_NOTHING: tuple[tuple[list[str], dict[str, str]], ...] = (
 )
 
 
-@pytest.mark.parametrize(("words", "environment"), SAYS_NOTHING, ids=["empty", "run", "no test", "nothing", "off"])
+@pytest.mark.parametrize(("words", "environment"), SAYS_NOTHING, ids=["run", "no test", "nothing", "off"])
 def test_what_says_nothing_about_the_data_is_not_recorded(
     words: list[str],
     environment: dict[str, str],

@@ -23,6 +23,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=SEED, help="same seed, same choice")
     parser.add_argument("--only", metavar="NAMES", default="", help="models or macro files, comma-separated")
     parser.add_argument("--keys", metavar="TEXT", default="", help="mutants whose key contains this")
+    parser.add_argument("--kinds", metavar="NAMES", default="", help="kinds of mutants, comma-separated")
     parser.add_argument("--known", action="store_true", help="those of equivalent.py: does any get killed after all?")
     parser.add_argument(
         "--without-unit-tests", action="store_true", help="what do the data tests notice by themselves?"
@@ -32,6 +33,8 @@ def main() -> None:
     servers = Servers({key: value for key, value in settings.items() if key.startswith(("MYSQL_", "PG"))})
     names = [name for name in options.only.split(",") if name]
     mutants = [mutant for mutant in all_mutants() if (not names or mutant.name in names) and options.keys in mutant.key]
+    if options.kinds:
+        mutants = [mutant for mutant in mutants if mutant.operator in options.kinds.split(",")]
     if options.known:
         mutants = [mutant for mutant in mutants if mutant.key in EQUIVALENT]
     started = time.monotonic()

@@ -71,12 +71,6 @@ EQUIVALENT: dict[str, str] = {
     "fct_order_lines: inner join products_changed on lines_of_products_changed.product_code = products_changed.product_code: inner -> left": (
         _ALWAYS_MATCHES
     ),
-    "metrics_by_product_line: left join by_customers on by_orders.product_line = by_customers.product_line: left -> inner": (
-        _ALWAYS_MATCHES
-    ),
-    "ml_customer_features: inner join sales on members.customer_number = sales.customer_number: inner -> left": (
-        _JOINED_TO_NOTHING
-    ),
     "ml_customer_features: inner join orders on members.customer_number = orders.customer_number: inner -> left": (
         _JOINED_TO_NOTHING
     ),
@@ -103,10 +97,10 @@ EQUIVALENT: dict[str, str] = {
     "ml_customer_features: inner join payments on members.customer_number = payments.customer_number: members.customer_number = payments.customer_number -> true": (
         "Each payment is there once per member, in the days as in the count: the average is the same."
     ),
-    "ml_customer_features: / nullif(monthly_totals.payments_after_an_order, 0) as average_days_to_pay,: nullif( -> (": (
+    "ml_customer_features: / nullif(monthly_totals.payments_after_an_order, 0) as numeric(9, 2): nullif( -> (": (
         "Where no payment came after an order, there are no days to divide."
     ),
-    "metrics: cast(sum(days_to_ship) as numeric(18, 4)) / nullif(count(days_to_ship), 0) as average_days_to_ship,: nullif( -> (": (
+    "metrics: cast(sum(days_to_ship) as numeric(18, 4)) / nullif(sum(orders_with_days), 0) as average_days_to_ship,: nullif( -> (": (
         "Where nothing has shipped, there are no days to divide."
     ),
     "ml_customer_features: monthly_totals.first_order_date is not null: first_order_date -> last_order_date": _EMPTY_TOGETHER,

@@ -54,6 +54,17 @@ LOOK_ALIKES = [
     ("quantity_ordered", "line_count"),
     ("days_to_ship", "days_late", "days_allowed"),
 ]
+CAN_BE_NEGATIVE = ("outstanding_amount", "margin_amount", "net_margin_amount", "discount_amount", "adjustment_amount")
+TEXTS = (
+    "country",
+    "customer_country",
+    "city",
+    "product_line",
+    "current_product_line",
+    "order_status",
+    "territory",
+    "job_title",
+)
 MISTAKEN_FOR = {name: row[(n + 1) % len(row)] for row in LOOK_ALIKES for n, name in enumerate(row)}
 
 COMPARISONS = {
@@ -122,7 +133,7 @@ class Mutant:
 
 def mutants_of(path: str, text: str) -> list[Mutant]:
     """All mutants of one file, in the order of their places."""
-    changes = [*_Sql(text).changes(), *_jinja_changes(text)]
+    changes = [*_Sql(text).changes(), *_jinja_changes(text), *_slips(text)]
     changes.sort(key=lambda change: (change[1][0].start, change[0], change[1][0].text))
     seen: Counter[str] = Counter()
     branches = _incremental_branches(text)
@@ -233,6 +244,7 @@ class _Sql:
             yield from self._logic(n, word)
             yield from self._window(n, word)
             yield from self._look_alike(n, word)
+            yield from self._column(n, word)
             if word in ("where", "on", "having", "when"):
                 yield from self._conditions(n)
             elif word == "union":
@@ -373,6 +385,45 @@ class _Sql:
             instead = f"{instead} as {word}"
         yield self.change("column mistaken", n, instead)
 
+    def _column(self, n: int, word: str) -> Iterator[Change]:
+        """A column that is selected: clamped, rounded, in capitals, or another table's of the same name."""
+        if (
+            self.word(n - 1) == "as"
+            or self.word(n + 1) in (".", "(")
+            or self.clause(n) not in ("select", "then", "else")
+        ):
+            return
+        table = self.word(n - 2) if self.word(n - 1) == "." else ""
+        first = n - 2 if table else n
+        named = self.source(first, n)
+        alone = self.word(first - 1) in ("select", ",", "distinct") and self.word(n + 1) in (",", "from", "union", "")
+        for operator, applies, instead in (
+            ("clamp", word in CAN_BE_NEGATIVE, f"greatest({named}, 0)"),
+            ("rounding", word.endswith(("_price", "cost_amount")), f"round({named})"),
+            ("case and blanks", word in TEXTS, f"upper({named})"),
+        ):
+            if applies:
+                yield self.change(operator, first, f"{instead} as {word}" if alone else instead, n)
+        if table and self.function(n) != "coalesce" and "j" * 5 not in word:
+            for other in self._joined_to(n):
+                pairs = (f"{table}.{word} = {other}.{word}", f"{other}.{word} = {table}.{word}")
+                if f"{other}.{word}" in self.text and not any(pair in self.text for pair in pairs):
+                    yield self.change("wrong table", first, f"{other}.{self.tokens[n].text}", n)
+
+    def _joined_to(self, n: int) -> list[str]:
+        """The other tables of the select that a column of a table is in."""
+        depth, m, found = self.depths[n], n, []
+        while m + 1 < len(self.tokens) and self.depths[m] > 0 and self.words[m] != "from":
+            m += 1
+            depth = min(depth, self.depths[m])
+        while (
+            m + 1 < len(self.tokens) and self.depths[m] >= depth and self.words[m] not in ("where", "group by", "union")
+        ):
+            if self.words[m] in ("from", "join") and self.depths[m] == depth:
+                found.append(self.word(m + 3) if self.word(m + 2) == "as" else self.word(m + 1))
+            m += 1
+        return [name for name in found if name != self.word(n - 2) and "j" * 5 not in name]
+
     def _conditions(self, n: int) -> Iterator[Change]:
         """Every condition of a where, on, having or when, taken for granted; every case turned round."""
         depth, starts, joins = self.depths[n], [n + 1], []
@@ -447,3 +498,13 @@ def _jinja_changes(text: str) -> Iterator[Change]:
         for one, other in (pair, pair[::-1]):
             for call in re.finditer(r"(?<=\{\{ )" + re.escape(one), text):
                 yield "constant", (Edit(call.start(), call.end(), other),)
+
+
+def _slips(text: str) -> Iterator[Change]:
+    """Today's version instead of the day's, weeks that start on Sunday, text as the source has it."""
+    for bound in re.finditer(r"and (\S.*) >= (\w+)\.binds_from\s+and \1 < \2\.binds_to", text):
+        yield "version of today", (Edit(bound.start(), bound.end(), f"and {bound[2]}.is_current"),)
+    for week in re.finditer(r"(extract\(dow from \w+\)) \+ 6", text):
+        yield "week start", (Edit(week.start(), week.end(), week[1]),)
+    for trimmed in re.finditer(r"trim\((\w+)\) as", text):
+        yield "case and blanks", (Edit(trimmed.start(), trimmed.end(), f"{trimmed[1]} as"),)

@@ -52,15 +52,18 @@ class Verdict:
 
 
 def all_mutants() -> list[Mutant]:
-    """Every mutant of the intermediate models, the marts and the macros they are made of."""
+    """Every mutant of the intermediate models, the marts and the macros they are made of, and of what staging trims."""
     paths = [
         *sorted(PROJECT.glob("models/intermediate/*.sql")),
         *sorted(PROJECT.glob("models/marts/*.sql")),
+        *sorted(PROJECT.glob("models/staging/*/*.sql")),
         *(PROJECT / "macros" / f"{name}.sql" for name in MACROS),
     ]
     found: list[Mutant] = []
     for path in paths:
-        found += mutants_of(path.relative_to(PROJECT).as_posix(), path.read_text(encoding="utf-8"))
+        mutants = mutants_of(path.relative_to(PROJECT).as_posix(), path.read_text(encoding="utf-8"))
+        # Of staging, which renames and no more, the blanks that it takes off.
+        found += [m for m in mutants if not m.path.startswith("models/staging/") or m.operator == "case and blanks"]
     return found
 
 

@@ -75,4 +75,23 @@ def test_a_mutant_changes_just_its_place() -> None:
     assert ("join type", text[40:].replace("left", "inner")) in changed
     assert ("comparison", text[40:].replace("a.x = b.x", "a.x <> b.x")) in changed
     assert ("condition dropped", text[40:].replace("{{ this }}.y > 0", "true")) in changed
+    kinds = {
+        "select a.margin_amount, b.buy_price, b.country from a": {
+            ("clamp", "select greatest(a.margin_amount, 0) as margin_amount, b.buy_price, b.country from a"),
+            ("rounding", "select a.margin_amount, round(b.buy_price) as buy_price, b.country from a"),
+            ("case and blanks", "select a.margin_amount, b.buy_price, upper(b.country) as country from a"),
+        },
+        "select a.x from a left join b on a.k = b.k where b.x > 0": {
+            ("wrong table", "select b.x from a left join b on a.k = b.k where b.x > 0"),
+        },
+        "on a.k = b.k and a.day >= b.binds_from and a.day < b.binds_to": {
+            ("version of today", "on a.k = b.k and b.is_current")
+        },
+        "select cast(extract(dow from a_day) + 6 as integer) % 7": {
+            ("week start", "select cast(extract(dow from a_day) as integer) % 7")
+        },
+        "select trim(country) as country": {("case and blanks", "select country as country")},
+    }
+    for text, expected in kinds.items():
+        assert expected <= {(mutant.operator, mutant.apply(text)) for mutant in mutants_of("m.sql", text)}
     assert not any("not (" in change or "b and c" in change for _, change in changed)

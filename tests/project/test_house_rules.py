@@ -20,12 +20,12 @@ Rule = Callable[[Manifest], Iterator[str]]
 PREFIXES = {
     "staging": ("stg_",),
     "intermediate": ("int_",),
-    "marts": ("dim_", "fct_", "bridge_", "metrics_", "ml_", "orders_obt"),
+    "marts": ("dim_", "fct_", "bridge_", "metrics_", "ml_", "orders_obt", "source_exceptions"),
     "snapshot": ("snap_",),
 }
 MAY_READ = {
-    "staging": {"source"},
-    "snapshot": {"staging", "intermediate"},
+    "snapshot": {"source"},
+    "staging": {"source", "snapshot"},
     "intermediate": {"staging", "snapshot", "seed", "intermediate", "dimension"},
     "dimension": {"staging", "snapshot", "seed", "intermediate", "dimension"},
     "fact": {"staging", "snapshot", "seed", "intermediate", "dimension", "fact"},
@@ -37,6 +37,16 @@ WITHOUT_A_KEY = {
     "stg_classicmodels__landing_deletions": "two lines of one order can go in one landing; only the order matters here",
     "stg_classicmodels__order_lines": "fct_order_lines has the same rows, and its test looks at those that changed",
 }
+OF_A_VERSION = (
+    "is_inferred",
+    "is_current",
+    "version_number",
+    "valid_from",
+    "valid_to",
+    "known_since",
+    "binds_from",
+    "binds_to",
+)
 PII_CLASSES = (False, "direct", "quasi", "free_text")
 MASKS = ("initial", "last_digits", "hash")
 SENSITIVITIES = ("personal", "confidential", "internal")
@@ -80,7 +90,7 @@ def name_says_the_layer(manifest: Manifest) -> Iterator[str]:
 
 
 def only_reads_layers_before_its_own(manifest: Manifest) -> Iterator[str]:
-    """Staging reads sources and nothing else; nothing else reads sources."""
+    """Snapshots and staging read sources; nothing else does."""
     every = manifest["nodes"] | manifest["sources"]
     for node in nodes(manifest, "model", "snapshot", "seed"):
         for parent in node["depends_on"].get("nodes", []):
@@ -201,8 +211,31 @@ def every_source_is_under_contract(manifest: Manifest) -> Iterator[str]:
             yield f"{table['name']}: nothing says what a breach does"
         readers = [uid for uid in manifest["child_map"][table["unique_id"]] if meta.get("on_breach") == "stop"]
         for test in nodes(manifest, "test"):
-            if test.get("attached_node") in readers and test["config"]["severity"].lower() != "error":
+            if (
+                test.get("attached_node") in (table["unique_id"], *readers)
+                and test["config"]["severity"].lower() != "error"
+            ):
                 yield f"{table['name']}: a breach stops the build, and {test['name']} only warns"
+
+
+def history_says_what_makes_a_version(manifest: Manifest) -> Iterator[str]:
+    """Each attribute of a dimension with versions is type 1 or type 2, and its snapshot makes versions of the second alone."""
+    snapshots = {node["name"]: node for node in nodes(manifest, "snapshot")}
+    for node in nodes(manifest):
+        if layer(node) != "dimension" or "valid_from" not in node["columns"]:
+            continue
+        snapshot = snapshots[node["name"].replace("dim_", "snap_")]
+        checked, key = snapshot["config"]["check_cols"], snapshot["config"]["unique_key"]
+        for name, column in node["columns"].items():
+            history = column["config"].get("meta", {}).get("history")
+            if (history in ("type 1", "type 2")) == (
+                name in OF_A_VERSION or name in (key, next(iter(node["columns"])))
+            ):
+                yield f"{node['name']}.{name}: {history}"
+            if (history == "type 1" and name in checked) or (
+                history == "type 2" and name in snapshot["columns"] and name not in checked
+            ):
+                yield f"{node['name']}.{name}: {history}, and {snapshot['name']} says otherwise"
 
 
 def every_test_has_a_dimension(manifest: Manifest) -> Iterator[str]:
@@ -218,6 +251,7 @@ def every_test_has_a_dimension(manifest: Manifest) -> Iterator[str]:
 RULES: tuple[Rule, ...] = (
     every_source_is_under_contract,
     every_test_has_a_dimension,
+    history_says_what_makes_a_version,
     name_says_the_layer,
     only_reads_layers_before_its_own,
     description_opens_with_the_grain,
@@ -242,6 +276,7 @@ def test_exceptions_are_still_needed(manifest: Manifest) -> None:
     assert WITHOUT_A_KEY.keys() <= {node["name"] for node in nodes(manifest)}
 
 
+DIMENSION = "model.classicmodels.dim_customers"
 FACT, STAGING = "model.classicmodels.fct_orders", "model.classicmodels.stg_classicmodels__orders"
 BREACHES: tuple[tuple[Rule, str, tuple[str, ...], Any], ...] = (
     (name_says_the_layer, FACT, ("name",), "orders"),
@@ -255,6 +290,14 @@ BREACHES: tuple[tuple[Rule, str, tuple[str, ...], Any], ...] = (
         [FACT],
     ),
     (description_opens_with_the_grain, FACT, ("description",), "All the orders."),
+    (history_says_what_makes_a_version, DIMENSION, ("columns", "credit_limit", "config", "meta"), {}),
+    (
+        history_says_what_makes_a_version,
+        DIMENSION,
+        ("columns", "credit_limit", "config", "meta"),
+        {"history": "type 1"},
+    ),
+    (history_says_what_makes_a_version, DIMENSION, ("columns", "phone", "config", "meta"), {"history": "type 2"}),
     (every_column_is_described, FACT, ("columns", "is_late", "description"), " "),
     (every_column_is_described, STAGING, ("columns",), {}),
     (yaml_is_beside_the_sql, FACT, ("patch_path",), "classicmodels://models/marts/facts.yml"),
@@ -329,12 +372,12 @@ def test_what_a_test_lacks_is_seen(kind: str, manifest: Manifest) -> None:
     """A dimension, and the severity that its source's contract asks for."""
     broken = copy.deepcopy(manifest)
     tests = [test for test in nodes(broken, "test") if bool(test.get("test_metadata")) == (kind == "generic")]
-    staging = "model.classicmodels.stg_classicmodels__customers"
+    staging = "model.classicmodels.stg_classicmodels__payments"
     test = next(test for test in tests if test.get("attached_node") == staging or kind == "singular")
     if kind == "generic":
         test["test_metadata"]["name"] = "unheard_of"
         test["config"]["severity"] = "warn"
-        assert {breach.split(":")[0] for breach in every_source_is_under_contract(broken)} == {"customers"}
+        assert {breach.split(":")[0] for breach in every_source_is_under_contract(broken)} == {"payments"}
     test["config"]["meta"] = {}
     assert [breach.split(":")[0] for breach in every_test_has_a_dimension(broken)] == [test["name"]]
 

@@ -18,7 +18,7 @@ import pytest
 from sandbox import generate as generator
 from sandbox import trade as trader
 from sandbox.generate import TABLES, generate
-from sandbox.trade import LATE_ORDER, trade
+from sandbox.trade import LATE_ORDER, day_after_the_last_order, trade
 
 CLASSICMODELS = pathlib.Path(__file__).parents[3] / "shared" / "classicmodels"
 DUMP = CLASSICMODELS / "mysqlsampledatabase.sql"
@@ -307,6 +307,16 @@ def test_trade_counts_what_it_did_to_the_real_data(source_connection: Connection
     load_dump(source_connection)
     assert_days_of_trade_are_counted(source_connection, seed, days=12)
     assert orphans(source_connection) == []
+
+
+def test_trade_goes_on_where_the_data_end(source_connection: Connection) -> None:
+    generate(source_connection)
+    ((last,),) = query(source_connection, "select max(orderDate) from orders")
+    assert day_after_the_last_order(source_connection) == last + datetime.timedelta(1)
+    query(source_connection, "update orders set orderDate = '2205-01-01' order by orderNumber limit 1")
+    assert day_after_the_last_order(source_connection) == last + datetime.timedelta(1)
+    trade(source_connection, day_after_the_last_order(source_connection))
+    assert day_after_the_last_order(source_connection) == last + datetime.timedelta(2)
 
 
 def test_a_day_is_played_the_same_on_the_same_data(source_connection: Connection) -> None:

@@ -186,6 +186,13 @@ def test_servers_that_are_named_are_not_started(folder: Folder) -> None:
     assert result.returncode == 1 and "db.example" not in result.stdout
 
 
+@pytest.mark.parametrize("days", ["0", "-1", "some"])
+def test_trade_is_played_for_a_day_or_more(folder: Folder, days: str) -> None:
+    result = folder.run("trade", f"--days={days}")
+    assert result.returncode == 2 and result.stderr.endswith(f"{days}: a whole number of days, 1 or more\n")
+    assert folder.processes() == []
+
+
 def test_there_is_no_postgres_and_no_login_of_one_where_the_warehouse_is_redshift(folder: Folder) -> None:
     folder.run("down")
     redshift = {"DBT_TARGET": "redshift", "REDSHIFT_HOST": "warehouse.example"}

@@ -284,12 +284,21 @@ def test_a_key_in_another_spelling_is_named(warehouse: Warehouse) -> None:
 
 
 def test_a_price_of_more_decimals_is_named(warehouse: Warehouse) -> None:
+    """And rounded, in the dimension alone: the snapshot keeps it, and makes no version of it in each build."""
     price = "update products set buyPrice = {} where productCode = 'S10_1949'"
     warehouse.land("alter table products modify buyPrice decimal(14,4) not null", price.format(98.5812))
     try:
-        assert "Failure in test prices_have_two_decimals" in warehouse.dbt(
-            "build", "--select", "stg_classicmodels__products"
+        assert warehouse.dbt("snapshot") == ""
+        prices = warehouse.execute("select product_code, buy_price from late_snapshots.snap_products order by 1, 2")
+        assert (
+            warehouse.dbt("snapshot") == ""
+            and warehouse.dbt("build", "--select", "+source_exceptions", "+dim_products") == ""
         )
+        assert prices == warehouse.execute(
+            "select product_code, buy_price from late_snapshots.snap_products order by 1, 2"
+        )
+        named = warehouse.execute("select rule_name, row_key from late_marts.source_exceptions")
+        assert named == [("price_has_more_than_cents", "S10_1949")]
     finally:
         warehouse.land(
             price.format(98.58), "alter table products modify buyPrice decimal(10,2) not null", accept_drift=True

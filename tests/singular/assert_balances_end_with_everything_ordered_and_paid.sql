@@ -1,5 +1,11 @@
--- At the last month end every customer of the dimension has a balance, and it is all they ordered minus all they paid.
-with last_balances as (
+-- At the last month end every customer of the dimension has a balance, and it is all they ordered minus all they paid; what has no day,
+-- or one after the landing's month, is in source_exceptions and in no balance.
+with last_month as (
+    select cast(to_char(max(loaded_at), 'YYYYMM') as integer) as month_key
+    from {{ ref('stg_classicmodels__landing_runs') }}
+),
+
+last_balances as (
     select * from {{ ref('fct_customer_balances') }}
     where month_end_date_key in (select max(all_months.month_end_date_key) from {{ ref('fct_customer_balances') }} as all_months)
 ),
@@ -14,12 +20,16 @@ both_sides as (
         case when is_cancelled then 0 else gross_sales_amount end as ordered_amount,
         0 as paid_amount
     from {{ ref('int_orders__bound') }}
+    where cast(to_char(order_date, 'YYYYMM') as integer) <= (select last_month.month_key from last_month)
     union all
     select
         customer_number,
         0 as ordered_amount,
         payment_amount as paid_amount
     from {{ ref('stg_classicmodels__payments') }}
+    where
+        cast(to_char(payment_date, 'YYYYMM') as integer) between 190101 and 219912
+        and cast(to_char(payment_date, 'YYYYMM') as integer) <= (select last_month.month_key from last_month)
     union all
     select
         customer_number,

@@ -1,35 +1,48 @@
--- The versions that are current say what staging says: no change has been missed, and nobody who was deleted is current.
+-- The versions that are current say what the source says: no change has been missed, and nobody who was deleted is current. What is
+-- cleaned on the way (blanks, Unknown for what is missing) is said here once more, apart from the models.
 {%- set dimensions = {
-    'dim_customers': ['stg_classicmodels__customers', [
-        'customer_number', 'sales_rep_employee_number', 'customer_name', 'contact_first_name', 'contact_last_name', 'phone',
-        'address_line1', 'address_line2', 'city', 'state', 'postal_code', 'country', 'credit_limit',
-    ]],
-    'dim_employees': ['stg_classicmodels__employees', [
-        'employee_number', 'reports_to_employee_number', 'office_code', 'first_name', 'last_name', 'job_title', 'email', 'extension',
-    ]],
-    'dim_offices': ['stg_classicmodels__offices', [
-        'office_code', 'city', 'state', 'postal_code', 'country', 'territory', 'phone', 'address_line1', 'address_line2',
-    ]],
-    'dim_products': ['stg_classicmodels__products', [
-        'product_code', 'product_name', 'product_line', 'product_scale', 'product_vendor', 'product_description',
-        'buy_price', 'list_price',
-    ]],
+    'dim_customers': ['customers', {
+        'customer_number': 'customer_number', 'sales_rep_employee_number': 'sales_rep_employee_number',
+        'customer_name': "coalesce(trim(customer_name), 'Unknown')", 'contact_first_name': 'trim(contact_first_name)',
+        'contact_last_name': 'trim(contact_last_name)', 'phone': 'trim(phone)', 'address_line1': 'trim(address_line1)',
+        'address_line2': 'trim(address_line2)', 'city': "coalesce(trim(city), 'Unknown')", 'state': 'trim(state)',
+        'postal_code': 'trim(postal_code)', 'country': "coalesce(trim(country), 'Unknown')",
+        'credit_limit': 'cast(credit_limit as numeric(10, 2))',
+    }],
+    'dim_employees': ['employees', {
+        'employee_number': 'employee_number', 'reports_to_employee_number': 'reports_to', 'office_code': 'office_code',
+        'first_name': 'trim(first_name)', 'last_name': 'trim(last_name)', 'job_title': "coalesce(trim(job_title), 'Unknown')",
+        'email': 'trim(email)', 'extension': 'trim(extension)',
+    }],
+    'dim_offices': ['offices', {
+        'office_code': 'office_code', 'city': "coalesce(trim(city), 'Unknown')", 'state': 'trim(state)',
+        'postal_code': 'trim(postal_code)', 'country': "coalesce(trim(country), 'Unknown')",
+        'territory': "coalesce(trim(territory), 'Unknown')", 'phone': 'trim(phone)', 'address_line1': 'trim(address_line1)',
+        'address_line2': 'trim(address_line2)',
+    }],
+    'dim_products': ['products', {
+        'product_code': 'product_code', 'product_name': "coalesce(trim(product_name), 'Unknown')",
+        'product_line': "coalesce(trim(product_line), 'Unknown')", 'product_scale': "coalesce(trim(product_scale), 'Unknown')",
+        'product_vendor': "coalesce(trim(product_vendor), 'Unknown')", 'product_description': 'product_description',
+        'buy_price': 'cast(buy_price as numeric(10, 2))', 'list_price': 'cast(msrp as numeric(10, 2))',
+    }],
 } %}
 
 with both_sides as (
-    {%- for dimension, (staging, columns) in dimensions.items() %}
+    {%- for dimension, (table_name, columns) in dimensions.items() %}
+    {%- set names, expressions = columns.keys() | list, columns.values() | list %}
     select
         '{{ dimension }}' as dimension,
-        cast({{ columns[0] }} as varchar(64)) as natural_key,
-        {{ surrogate_key(columns[1:]) }} as row_hash
+        cast({{ names[0] }} as varchar(64)) as natural_key,
+        {{ surrogate_key(names[1:]) }} as row_hash
     from {{ ref(dimension) }}
     where is_current and not is_inferred
     union all
     select
         '{{ dimension }}' as dimension,
-        cast({{ columns[0] }} as varchar(64)) as natural_key,
-        {{ surrogate_key(columns[1:]) }} as row_hash
-    from {{ ref(staging) }}
+        cast({{ expressions[0] }} as varchar(64)) as natural_key,
+        {{ surrogate_key(expressions[1:]) }} as row_hash
+    from {{ source('classicmodels', table_name) }}
     {%- if not loop.last %}
     union all
     {%- endif %}

@@ -30,6 +30,7 @@ with spellings as (
         product_line as spelled,
         false as is_there
     from {{ ref('stg_classicmodels__products') }}
+    where dbt_valid_to is null and product_line <> 'Unknown'
 )
 
 select distinct

@@ -78,7 +78,10 @@ found as (
 both_sides as (
     select
         raw_products.product_line,
-        coalesce({{ date_key('expected.order_month') }} / 100, -1) as order_month,
+        case
+            when to_char(expected.order_month, 'YYYY') between '1901' and '2199' then {{ date_key('expected.order_month') }} / 100
+            else -1
+        end as order_month,
         expected.line_count,
         expected.quantity_ordered,
         expected.gross_sales_amount

@@ -1,6 +1,14 @@
 -- Every order of raw is in fct_orders once, with its own status, dates and customer, which its lines have too, and with their sums.
 {%- set is_changed = is_changed('order_number', ['int_orders__bound', 'fct_orders', 'fct_order_lines']) %}
 {%- set of_the_order = ['customer_key', 'order_status', 'order_date_key', 'required_date_key', 'shipped_date_key'] %}
+{%- set expected_keys = {} %}
+{%- for column, without in [('order_date', -1), ('required_date', -1), ('shipped_date', 99991231)] %}
+{%- do expected_keys.update({column:
+    "case when raw_orders." ~ column ~ " is null then " ~ without
+    ~ " when to_char(raw_orders." ~ column ~ ", 'YYYY') between '1901' and '2199'"
+    ~ " then cast(to_char(raw_orders." ~ column ~ ", 'YYYYMMDD') as integer) else -2 end"
+}) %}
+{%- endfor %}
 with raw_orders as (
     select * from {{ source('classicmodels', 'orders') }}
     where {{ is_changed }}
@@ -44,11 +52,11 @@ where
     or (raw_orders.order_number is null and orders.order_status <> 'Unknown')
     or trim(raw_orders.status) <> orders.order_status
     or raw_orders.customer_number <> coalesce(customers.customer_number, -1)
-    or coalesce(cast(to_char(raw_orders.order_date, 'YYYYMMDD') as integer), -1) <> orders.order_date_key
-    or coalesce(cast(to_char(raw_orders.required_date, 'YYYYMMDD') as integer), -1) <> orders.required_date_key
+    or {{ expected_keys['order_date'] }} <> orders.order_date_key
+    or {{ expected_keys['required_date'] }} <> orders.required_date_key
     or (
         raw_orders.order_number is not null
-        and coalesce(cast(to_char(raw_orders.shipped_date, 'YYYYMMDD') as integer), 99991231) <> orders.shipped_date_key
+        and {{ expected_keys['shipped_date'] }} <> orders.shipped_date_key
     )
     or orders.line_count <> coalesce(order_lines.line_count, 0)
     or orders.quantity_ordered <> coalesce(order_lines.quantity_ordered, 0)

@@ -2,8 +2,12 @@
 with both_sides as (
     select
         customer_number,
-        cast(to_char(payment_date, 'YYYYMMDD') as integer) as payment_date_key,
-        amount as payment_amount,
+        case
+            when payment_date is null then -1
+            when to_char(payment_date, 'YYYY') between '1901' and '2199' then cast(to_char(payment_date, 'YYYYMMDD') as integer)
+            else -2
+        end as payment_date_key,
+        coalesce(amount, 0) as payment_amount,
         1 as payment_count
     from {{ source('classicmodels', 'payments') }}
     union all

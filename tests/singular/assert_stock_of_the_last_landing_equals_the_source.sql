@@ -7,7 +7,7 @@ both_sides as (
     select
         product_code,
         quantity_in_stock
-    from {{ ref('stg_classicmodels__products') }}
+    from {{ source('classicmodels', 'products') }}
     union all
     select
         product_code,

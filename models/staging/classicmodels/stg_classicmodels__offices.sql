@@ -1,5 +1,5 @@
 with source as (
-    select * from {{ source('classicmodels', 'offices') }}
+    select * from {{ ref('snap_offices') }}
 ),
 
 renamed as (
@@ -11,14 +11,15 @@ renamed as (
         trim(phone) as phone,
         trim(address_line1) as address_line1,
         trim(address_line2) as address_line2,
-        trim(city) as city,
+        coalesce(trim(city), 'Unknown') as city,
         trim(state) as state,
         trim(postal_code) as postal_code,
-        trim(country) as country,
-        trim(territory) as territory,
+        coalesce(trim(country), 'Unknown') as country,
+        coalesce(trim(territory), 'Unknown') as territory,
 
-        -- lineage
-        cast(_loaded_at at time zone 'UTC' as timestamp) as _loaded_at
+        -- history
+        dbt_valid_from,
+        dbt_valid_to
     from source
 )
 

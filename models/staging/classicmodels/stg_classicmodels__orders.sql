@@ -5,17 +5,17 @@ with source as (
 renamed as (
     select
         -- keys
-        order_number,
-        customer_number,
+        cast(order_number as integer) as order_number,
+        cast(customer_number as integer) as customer_number,
 
         -- attributes
         trim(status) as order_status,
         comments as order_comments,
 
         -- dates
-        order_date,
-        required_date,
-        shipped_date,
+        cast(order_date as date) as order_date,
+        cast(required_date as date) as required_date,
+        cast(shipped_date as date) as shipped_date,
 
         -- lineage
         cast(_loaded_at at time zone 'UTC' as timestamp) as _loaded_at

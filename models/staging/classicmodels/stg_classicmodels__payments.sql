@@ -5,14 +5,14 @@ with source as (
 renamed as (
     select
         -- keys
-        customer_number,
+        cast(customer_number as integer) as customer_number,
         check_number,
 
         -- measures
-        amount as payment_amount,
+        cast(coalesce(amount, 0) as numeric(10, 2)) as payment_amount,
 
         -- dates
-        payment_date,
+        cast(payment_date as date) as payment_date,
 
         -- lineage
         cast(_loaded_at at time zone 'UTC' as timestamp) as _loaded_at

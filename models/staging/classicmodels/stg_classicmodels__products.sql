@@ -1,5 +1,5 @@
 with source as (
-    select * from {{ source('classicmodels', 'products') }}
+    select * from {{ ref('snap_products') }}
 ),
 
 renamed as (
@@ -8,19 +8,19 @@ renamed as (
         product_code,
 
         -- attributes
-        trim(product_name) as product_name,
-        trim(product_line) as product_line,
-        trim(product_scale) as product_scale,
-        trim(product_vendor) as product_vendor,
+        coalesce(trim(product_name), 'Unknown') as product_name,
+        coalesce(trim(product_line), 'Unknown') as product_line,
+        coalesce(trim(product_scale), 'Unknown') as product_scale,
+        coalesce(trim(product_vendor), 'Unknown') as product_vendor,
         product_description,
 
         -- measures
-        cast(quantity_in_stock as integer) as quantity_in_stock,
-        buy_price,
-        msrp as list_price,
+        cast(buy_price as numeric(10, 2)) as buy_price,
+        cast(msrp as numeric(10, 2)) as list_price,
 
-        -- lineage
-        cast(_loaded_at at time zone 'UTC' as timestamp) as _loaded_at
+        -- history
+        dbt_valid_from,
+        dbt_valid_to
     from source
 )
 
