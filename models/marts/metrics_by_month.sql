@@ -73,7 +73,7 @@ sales_of_90_days as (
     group by month_ends.year_month
 ),
 
--- Balances end with the data: a month after them has orders dated in the future.
+-- A month that has no balances is one of the future, which only orders dated there have.
 last_month as (
     select max(year_month) as year_month
     from metrics
