@@ -73,7 +73,7 @@ sales_of_90_days as (
     group by month_ends.year_month
 ),
 
--- Balances end with the data: a month after them has orders dated in the future.
+-- A month that has no balances is one of the future, which only orders dated there have.
 last_month as (
     select max(year_month) as year_month
     from metrics
@@ -84,7 +84,12 @@ final as (
     select
         metrics.*,
         coalesce(metrics.year_month = last_month.year_month, false) as is_last_month_with_sales,
-        cast(metrics.outstanding_amount * 90 / nullif(sales_of_90_days.net_sales_amount, 0) as numeric(10, 1)) as days_sales_outstanding
+        cast(
+            case
+                when metrics.outstanding_amount = 0 then 0 -- where nobody owes, fct_receivables has no row
+                else metrics.outstanding_amount * 90 / nullif(sales_of_90_days.net_sales_amount, 0)
+            end as numeric(10, 1)
+        ) as days_sales_outstanding
     from metrics
     cross join last_month
     left join sales_of_90_days on metrics.year_month = sales_of_90_days.year_month

@@ -21,7 +21,9 @@ READS = WRITES | {
 EMBEDDED = {
     "fct_orders": "customer_key",
     "fct_order_lines": "customer_key",
+    "fct_open_orders": "customer_key",
     "fct_payments": "customer_key",
+    "fct_receivables": "customer_number",
     "fct_customer_balances": "customer_number",
     "dim_customers": "customer_number",
     "orders_obt": "customer_number",
@@ -30,7 +32,14 @@ EMBEDDED = {
     "dim_order_statuses": "",
 }
 """What service_embedded reads some columns of, and what ties a row to a customer."""
-SECRETS = {"cost_amount", "margin_amount", "is_cost_known_at_order_date", "buy_price"}
+SECRETS = {
+    "cost_amount",
+    "margin_amount",
+    "net_cost_amount",
+    "net_margin_amount",
+    "is_cost_known_at_order_date",
+    "buy_price",
+}
 
 
 @pytest.fixture(scope="module")
