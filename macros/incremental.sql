@@ -1,7 +1,7 @@
 {#-
     The landing that a table was built from: rows that changed later are still to come. The beginning of time where it was built from
-    parts of several, or by other code (taken_in.sql). Never later than its own rows: one that was emptied or restored takes in what it lacks. Written as a
-    value, not as a subquery, so that the planner knows how few rows that is. A unit test has no table to ask.
+    parts of several, or by other code (taken_in.sql). Never later than its own rows: one that was emptied or restored takes in what it
+    lacks. Written as a value, not as a subquery, so that the planner knows how few rows that is. A unit test has no table to ask.
 -#}
 {% macro watermark() -%}
     {%- if is_made_by_other_code() -%}

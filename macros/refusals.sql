@@ -11,11 +11,13 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- `dbt clone` copies tables: neither warehouse has clones, and dbt's views in their place would be in the way of the next build. -#}
+{#- `dbt clone` copies tables: neither warehouse has clones, and dbt's views in their place would be in the way of the next build.
+    dbt leaves the commit to the statement. -#}
 {% macro default__can_clone_table() -%}
     {{ return(true) }}
 {%- endmacro %}
 
 {% macro default__create_or_replace_clone(this_relation, defer_relation) -%}
-    create table {{ this_relation }} as select * from {{ defer_relation }}
+    create table {{ this_relation }} as select * from {{ defer_relation }};
+    commit
 {%- endmacro %}

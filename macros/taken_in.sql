@@ -3,6 +3,7 @@
     are of different landings, or raw got another one while they were read, it is the beginning of time, and so it is for what is made of
     such a table: the next build makes them whole. What a table lacks of a landing may be a row that is gone, of which nothing tells later.
     And which code made it: an incremental table that other code made is emptied and filled anew, so no changed model needs --full-refresh.
+    Code is the files of models, snapshots and seeds; a changed macro or variable still needs it.
     Rows are only added while models are built: Redshift stops concurrent transactions that read and write the same table.
 -#}
 

@@ -129,17 +129,20 @@ def test_other_code_of_a_snapshot_makes_no_version(project: Project) -> None:
 
 def test_a_warehouse_of_before_is_migrated_with_its_history(project: Project) -> None:
     versions, rows = project.versions(), project.rows()
-    contents = {name: project.query(f"select to_jsonb(t) from {{snapshots}}.{name} t order by 1") for name in SNAPSHOTS}
+    row_of = (
+        "select to_jsonb(t) - 'segment' from {{snapshots}}.{name} t order by 1"  # which the test before left behind
+    )
+    contents = {name: project.query(row_of.format(name=name)) for name in SNAPSHOTS}
     for name in SNAPSHOTS:
         project.execute(f"alter table {{snapshots}}.{name} rename landed_at to _loaded_at")
     project.execute(OF_BEFORE)
     said = project.dbt("build", succeeds=False)
-    assert "make migrate" in said and " of 1" not in said
+    assert "make migrate" in said and "START sql" not in said and "START snapshot" not in said
     project.dbt("run-operation", "migrate_snapshots")
     project.dbt(*TABLES_ONLY)
     assert project.versions() == versions and project.rows() == rows
     for name in SNAPSHOTS:
-        migrated = project.query(f"select to_jsonb(t) from {{snapshots}}.{name} t order by 1")
+        migrated = project.query(row_of.format(name=name))
         still_open = [row for row in contents[name] if row[0]["dbt_valid_to"] is None]
         assert [row for row in migrated if row[0]["dbt_valid_to"] is None] == still_open
     project.dbt("run-operation", "migrate_snapshots")

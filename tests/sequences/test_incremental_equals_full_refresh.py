@@ -9,7 +9,9 @@ Every day has walks of its own. ``TEST_SEED=20261130`` plays those of that day a
 import datetime
 import os
 import random
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,12 +31,13 @@ WALKS = {"first": (10 * SEED, SEQUENCES), "second": (10 * SEED + 1, SEQUENCES)}
 WALKS |= {f"again {seed}": (seed, sequences) for seed, sequences in FAILED}
 """Each is for one worker of pytest-xdist."""
 FIRST_DAY = datetime.date(2005, 6, 1)
+CODE = ("models", "macros", "snapshots", "seeds", "tests/generic", "tests/singular")
 
 
 class Walk:
-    """A source that trades, a warehouse that follows, and its copy that is rebuilt."""
+    """A source that trades, a warehouse that follows by code that changes, and its copy that is rebuilt."""
 
-    def __init__(self, servers: Servers, seed: int):
+    def __init__(self, servers: Servers, seed: int, code: Path):
         self.servers = servers
         self.seed = seed
         self.day = FIRST_DAY
@@ -42,7 +45,11 @@ class Walk:
         self.projects: dict[str, Any] = {}
         """As dbt parsed them, by database."""
         os.environ |= servers.environment | {"DBT_PROFILES_DIR": str(PROJECT / "profiles")}
-        os.chdir(PROJECT)
+        for name in CODE:
+            shutil.copytree(PROJECT / name, code / name)
+        shutil.copy(PROJECT / "dbt_project.yml", code)
+        os.chdir(code)
+        self.code = code
         self.land()
         self.dbt("build", "--exclude-resource-type", "unit_test")
 
@@ -67,6 +74,12 @@ class Walk:
                 cursor.execute(statement)
         connection.close()
 
+    def write(self, file: str, before: str, after: str) -> None:
+        """Change the code; what has been changed stays."""
+        path = self.code / file
+        path.write_text(path.read_text(encoding="utf-8").replace(before, after), encoding="utf-8")
+        self.projects.clear()
+
     def play_a_day(self, chance: random.Random) -> None:
         self.day += datetime.timedelta(days=chance.choice((1, 1, 1, 5, 30)))
         if chance.random() < 0.8:
@@ -90,7 +103,21 @@ class Walk:
         incremental, rebuilt = self.contents("warehouse"), self.contents("rebuilt")
         tables = {path.stem for path in (PROJECT / "models" / "marts").glob("*.sql")}
         assert tables <= {table.split(".")[1] for table in incremental} and incremental.keys() == rebuilt.keys()
+        assert self.versions_of_one_landing() == []
         return [table for table, rows in incremental.items() if rows != rebuilt[table]]
+
+    def versions_of_one_landing(self) -> list[tuple[str, int]]:
+        """By snapshot: how many rows have two versions of one landing, which only a change of code can make."""
+        connection = postgres.connect(home.read_state()[postgres.NAME], "warehouse")
+        found = []
+        with connection.cursor() as cursor:
+            cursor.execute("select tablename from pg_tables where schemaname = 'snapshots'")
+            for (name,) in cursor.fetchall():
+                cursor.execute(f"select count(*) - count(distinct dbt_scd_id) from snapshots.{name}")
+                ((twice,),) = cursor.fetchall()
+                found += [(name, twice)] if twice else []
+        connection.close()
+        return found
 
     def contents(self, database: str) -> dict[str, tuple[Any, ...]]:
         """Per table: its number of rows and a hash of all of them, whatever their order."""
@@ -209,6 +236,25 @@ def payments_are_corrected(walk: Walk, chance: random.Random) -> None:
     )
 
 
+def a_country_is_cleaned_otherwise(walk: Walk, chance: random.Random) -> None:
+    words = ["trim(country)", "upper(trim(country))", "initcap(trim(country))"]
+    staging = "models/staging/classicmodels/stg_classicmodels__customers.sql"
+    for word in sorted(words, key=len, reverse=True):
+        walk.write(staging, word, "trim(country)")
+    walk.write(staging, "trim(country)", chance.choice(words))
+
+
+def a_product_line_is_cleaned_otherwise(walk: Walk, chance: random.Random) -> None:
+    staging = "models/staging/classicmodels/stg_classicmodels__products.sql"
+    walk.write(staging, "trim(product_line)", f"replace(trim(product_line), '{chance.choice('aeiou')}', '_')")
+
+
+def a_snapshot_gains_a_column(walk: Walk, chance: random.Random) -> None:
+    name = f"extra_{chance.randrange(10**6)}"
+    walk.write("snapshots/snap_customers.sql", "    phone,\n", f"    phone,\n    upper(city) as {name},\n")
+    walk.write("snapshots/snap_customers.yml", "        - phone\n", f"        - phone\n        - {name}\n")
+
+
 ODDITIES = [
     a_rep_hands_over_all_accounts,
     an_employee_moves_to_another_office,
@@ -223,17 +269,21 @@ ODDITIES = [
     an_order_moves_to_another_customer,
     a_customer_vanishes_and_comes_back,
     payments_are_corrected,
+    a_country_is_cleaned_otherwise,
+    a_product_line_is_cleaned_otherwise,
+    a_snapshot_gains_a_column,
 ]
 
 
 @pytest.fixture(scope="module")
-def walk(servers: Servers, request: pytest.FixtureRequest) -> Iterator[Walk]:
+def walk(servers: Servers, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walk]:
     seed, _ = WALKS[request.param]
     home.update_state(source=None)
     with home.locked():
         source.ensure(None, scale=0.5, seed=7 + seed, when_replaced=postgres.reset)
     before = os.environ.copy()
-    yield Walk(servers, seed)
+    yield Walk(servers, seed, tmp_path_factory.mktemp("code"))
+    os.chdir(PROJECT)
     os.environ.clear()
     os.environ.update(before)
     home.update_state(source=None)

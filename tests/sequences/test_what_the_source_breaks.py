@@ -96,7 +96,7 @@ class Warehouse:
     def state(self) -> dict[str, list[tuple[Any, ...]]]:
         """The facts, without their times of change."""
         found = {
-            table: self.query(f"select to_jsonb(t) - '_loaded_at' from {{marts}}.{table} t order by 1")
+            table: self.query(f"select to_jsonb(t) - '_loaded_at' - 'product_key' from {{marts}}.{table} t order by 1")
             for table in ("fct_customer_balances", "fct_stock_levels")
         }
         for table in ("fct_order_lines", "fct_orders", "fct_payments", "orders_obt"):
@@ -206,7 +206,6 @@ def test_a_column_that_is_emptied_stops_the_build_until_it_is_accepted(warehouse
 def test_other_jumps_of_a_landing_warn_until_they_are_accepted(warehouse: Warehouse) -> None:
     warehouse.land(
         "update products set buyPrice = buyPrice * 100",
-        "update orders set comments = null",
         "update payments set amount = 7",
         "delete from orderdetails where orderNumber > 10200",
     )
@@ -214,13 +213,13 @@ def test_other_jumps_of_a_landing_warn_until_they_are_accepted(warehouse: Wareho
         for _ in range(2):
             said = warehouse.dbt("snapshot", "--select", "snap_offices")
             assert "products.buy_price is of another size" in said and "payments.amount has one value" in said
-            assert "orderdetails.order_line_number" not in said and said.count("lost half its rows") == 1
-        for table in ("products", "payments", "orderdetails", "orders"):
+            assert said.count("lost half its rows") == 1, "of a table, not of each column"
+        for table in ("products", "payments", "orderdetails"):
             warehouse.dbt("run-operation", "accept_profile", "--args", f"{{table_name: {table}}}")
         assert "profile of the landing" not in warehouse.dbt("snapshot", "--select", "snap_offices")
     finally:
         mend(warehouse)
-        for table in ("products", "payments", "orderdetails", "orders"):
+        for table in ("products", "payments", "orderdetails"):
             warehouse.dbt("run-operation", "accept_profile", "--args", f"{{table_name: {table}}}")
 
 
@@ -244,7 +243,7 @@ def test_a_table_that_did_not_land_is_stale_and_says_so(warehouse: Warehouse) ->
     try:
         said = warehouse.dbt("source", "freshness", succeeds=False)
         assert "orders landed 120" in said and "fails after 50 hours. Land it (`make run`)" in said
-        assert said.count("ERROR STALE") == 1
+        assert said.count("ERROR STALE freshness") == 1
     finally:
         warehouse.execute(
             f"truncate {raw}tables; insert into {raw}tables select * from {raw}tables_kept; drop table {raw}tables_kept;"

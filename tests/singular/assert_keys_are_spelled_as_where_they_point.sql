@@ -1,5 +1,6 @@
 -- MySQL takes 's10_1678' and 'S10_1678 ' for the code 'S10_1678', also in a foreign key. Here these are other codes, whose sales would be
--- those of a product that has not arrived: spell them in the source as the row they point to has them.
+-- those of a product that has not arrived. It warns; source_exceptions names the rows. Spell them in the source as the row they point
+-- to has them.
 with spellings as (
     select
         'product' as kind,

@@ -1,5 +1,5 @@
--- Every order is open, and cancelled, as dim_order_statuses says of its status; one that is not there is an open sale. The seed
--- order_statuses is code: when it changes, facts that were built before keep what it said then, until `dbt build --full-refresh`.
+-- Every order is open, and cancelled, as dim_order_statuses says of its status; one that is not there is an open sale. A change of the
+-- file seeds/order_statuses.csv makes the facts anew; one of the table by hand shows here, until `dbt build --full-refresh`.
 with orders as (
     select * from {{ ref('fct_orders') }}
 ),
