@@ -55,13 +55,15 @@ erase: setup ## erase one person's personal data: CUSTOMER=124; ARGS=--dry-run t
 	@$(WITH_SERVERS) $(BIN)/python -m erasure customer $(CUSTOMER) $(ARGS)
 docs: setup ## the docs: a folder of pages that opens from disk
 	@$(SANDBOX) docs
+dashboards: setup ## the dashboards, beside the docs, as an analyst sees the data; ROLE=pii_reader shows names
+	@ROLE=$(ROLE) $(WITH_SERVERS) $(BIN)/python -m serving.dashboards $(ARGS)
 
 lint: setup lint-infra ## SQL in both dialects and what Redshift would refuse, Python style and types, no secrets
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook --no-verify --baseline .secrets.baseline
 	@$(BIN)/mypy
-	@$(BIN)/sqlfluff lint --dialect postgres --processes 2 models tests/singular
-	@$(BIN)/sqlfluff lint --dialect redshift --processes 2 --rules capitalisation.keywords models tests/singular
+	@$(BIN)/sqlfluff lint --dialect postgres --processes 2 models tests/singular $(wildcard serving)
+	@$(BIN)/sqlfluff lint --dialect redshift --processes 2 --rules capitalisation.keywords models tests/singular $(wildcard serving)
 	@$(BIN)/python -m portability
 	@$(BIN)/dbt --quiet parse --no-partial-parse --warn-error --target redshift --target-path target/parse
 .venv-infra/installed: requirements-infra.txt .venv/installed
