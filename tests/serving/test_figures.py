@@ -2,12 +2,15 @@
 
 import csv
 import json
+import re
 from decimal import Decimal
 from typing import Any
 
+import psycopg2
 import pytest
 
-from tests.conftest import DUMP
+from sandbox import home, postgres
+from tests.conftest import DUMP, PROJECT
 from tests.serving.conftest import Dashboards, Reader
 
 
@@ -355,6 +358,33 @@ def test_the_sales_team(dashboards: Dashboards, browser: Reader) -> None:
     assert team == next(
         cents(row["January to May 2005"]) for row in browser.table("managers") if row["Manager"].startswith("1143")
     )
+
+
+def test_metrics_for_other_tools_are_those_of_the_pages(dashboards: Dashboards) -> None:
+    """The table of docs/connect.md, each expression asked as analyst."""
+    text = (PROJECT / "docs" / "connect.md").read_text(encoding="utf-8")
+    metrics = dict(re.findall(r"^\| (\w[\w ]+) \| `(.+)` \| (?:up|down|none) \|$", text, re.MULTILINE))
+    login = home.read_state()[postgres.NAME]["roles"]["analyst"]
+    given = dashboards.star.servers.environment
+    connection = psycopg2.connect(
+        host=given["PGHOST"], port=given["PGPORT"], dbname=given["PGDATABASE"], user="analyst", password=login
+    )
+    with connection, connection.cursor() as cursor:
+        cursor.execute(f"select {', '.join(metrics.values())} from marts_masked.orders_obt")
+        found = dict(zip(metrics, *cursor.fetchall(), strict=True))
+    connection.close()
+    ((sales, orders, pieces),) = dashboards.star.query(
+        "select sum(net_sales_amount), count(*), sum(quantity_ordered) from marts.fct_orders where not is_cancelled"
+    )
+    assert found.pop("net sales") == sales == Decimal("9365336.43")
+    assert found.pop("orders") == orders == 64 + 147 + 109
+    assert found.pop("average order") == pytest.approx(sales / orders)
+    assert found.pop("margin rate") == pytest.approx(
+        Decimal(cents("695,876.17") + cents("1,739,574.51") + cents("1,296,061.29")) / 100 / sales
+    )
+    assert found.pop("late share") == pytest.approx(Decimal(1) / 310)
+    assert found.pop("average price") == pytest.approx(sales / pieces)
+    assert found == {}
 
 
 def test_sql_on_a_page_gives_the_figures_on_it(dashboards: Dashboards) -> None:
