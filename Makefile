@@ -57,6 +57,13 @@ docs: setup ## the docs: a folder of pages that opens from disk
 	@$(SANDBOX) docs
 dashboards: setup ## the dashboards, beside the docs, as an analyst sees the data; ROLE=pii_reader shows names
 	@ROLE=$(ROLE) $(WITH_SERVERS) $(BIN)/python -m serving.dashboards $(ARGS)
+.venv-notebook/installed: requirements-notebook.txt .venv/installed
+	@$(PYTHON) -m venv .venv-notebook
+	@$(BIN)/uv pip sync --quiet --python .venv-notebook/bin/python --require-hashes requirements-notebook.txt \
+		|| .venv-notebook/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-notebook.txt
+	@touch $@
+notebook: setup .venv-notebook/installed ## JupyterLab, logged in as analyst, on the first questions
+	@ROLE=$(ROLE) $(WITH_SERVERS) $(BIN)/python -m serving.notebook
 
 lint: setup lint-infra ## SQL in both dialects and what Redshift would refuse, Python style and types, no secrets
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
@@ -106,7 +113,7 @@ sbom: setup ## the bill of materials: every pinned package, CycloneDX
 
 clean: ## remove everything the project made
 	@test ! -d .sandbox || test ! -x $(BIN)/python || $(SANDBOX) clean
-	@rm -rf .venv .venv-infra .sandbox target logs docs/site reports .pytest_cache .mypy_cache .ruff_cache
+	@rm -rf .venv .venv-infra .venv-notebook .sandbox target logs docs/site reports .pytest_cache .mypy_cache .ruff_cache
 	@test ! -d docs || find docs -maxdepth 0 -empty -delete
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
