@@ -68,6 +68,10 @@ erase: setup ## erase one person's personal data: CUSTOMER=124 ARGS=--dry-run
 	@$(WITH_SERVERS) $(BIN)/python -m privacy erase customer $(CUSTOMER) $(ARGS)
 docs: setup ## write the docs site, which opens from disk
 	@$(SANDBOX) docs
+dashboards: setup ## write the dashboards, names masked; ROLE=pii_reader shows them
+	@ROLE=$(ROLE) $(WITH_SERVERS) $(BIN)/python -m serving.dashboards $(ARGS)
+notebook: setup .venv-notebook/installed ## JupyterLab, logged in as analyst, on the first questions
+	@ROLE=$(ROLE) $(WITH_SERVERS) $(BIN)/python -m serving.notebook
 
 clean: ## remove everything the project made
 	@test ! -d .sandbox || test ! -x $(BIN)/python || $(SANDBOX) clean
@@ -82,9 +86,9 @@ lint: setup ## SQL in both dialects, Python style and types, secrets
 lint-types: setup
 	@$(BIN)/mypy
 lint-sql: setup
-	@$(BIN)/sqlfluff lint --processes 1 --dialect postgres models tests/singular privacy
+	@$(BIN)/sqlfluff lint --processes 1 --dialect postgres models tests/singular privacy $(wildcard serving)
 lint-keywords: setup # those of Redshift
-	@$(BIN)/sqlfluff lint --processes 1 --dialect redshift --rules capitalisation.keywords models tests/singular privacy
+	@$(BIN)/sqlfluff lint --processes 1 --dialect redshift --rules capitalisation.keywords models tests/singular privacy $(wildcard serving)
 lint-secrets: setup
 	@git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook --no-verify --baseline .secrets.baseline
 lint-portability: setup

@@ -9,7 +9,7 @@ from sqlfluff.core import FluffConfig, Linter, SQLFluffUserError
 
 from checks.gate import Violation, violations
 
-FOLDERS = ("models", "snapshots", "tests/singular")
+FOLDERS = ("models", "snapshots", "tests/singular", "serving")
 _COMPILED = re.compile(r"(?:.*/)?(?:compiled|run)/[^/]+/((?:models|snapshots|tests|macros)/.+)")
 
 

@@ -52,14 +52,22 @@ def run(load: Callable[[], bool], settings: Callable[[], dict[str, str]]) -> int
         if not timed(name, step):
             print("error: dbt failed; the messages above name the model or test. Rerun: make run", file=sys.stderr)
             return 1
+    look_at = []
+    if Path("serving/dashboards").exists():
+        pages = [sys.executable, "-m", "serving.dashboards"]
+        if timed("show: make dashboards", lambda: subprocess.run(pages, cwd=home.PROJECT, check=False).returncode):
+            return 1
+        look_at = ["  the figures        docs/site/dashboards/overview.html (opens from disk)"]
     answers()
     print("\nSeconds: " + ", ".join(f"{name.split(':')[0]} {seconds:.1f}" for name, seconds in times))
     print(
-        "Where to look next\n"
-        "  the docs           docs/site/index.html (opens from disk)\n"
-        "  the warehouse      make psql\n"
-        "  a day of trade     make trade && make run\n"
-        "  your own MySQL     make clean, set MYSQL_HOST and the rest as in .env.example, then make run"
+        "Where to look next",
+        *look_at,
+        "  the docs           docs/site/index.html (opens from disk)",
+        "  the warehouse      make psql",
+        "  a day of trade     make trade && make run",
+        "  your own MySQL     make clean, set MYSQL_HOST and the rest as in .env.example, then make run",
+        sep="\n",
     )
     return 0
 

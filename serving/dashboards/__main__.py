@@ -1,0 +1,97 @@
+"""``python -m serving.dashboards [folder]``: write the dashboards, as ROLE reads the marts (analyst: masked)."""
+
+import argparse
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+import psycopg2
+from jinja2 import Environment, FileSystemLoader
+from markupsafe import Markup
+
+from serving.dashboards import warehouse
+from serving.dashboards.pages import NAMES, PAGES, QUERIES, Page
+from serving.dashboards.warehouse import Marts, Records
+from serving.dashboards.words import day
+
+HERE = Path(__file__).resolve().parent
+FOLDER = Path("docs/site/dashboards")
+SECONDS_BETWEEN_LOOKS = 60
+
+
+def write(folder: Path, role: str, minutes: int) -> Path:
+    """Write every page into ``folder``, each as a whole or not at all; returns the first one."""
+    queries = list(dict.fromkeys(query for of_page in QUERIES.values() for query in of_page))
+    marts, records = warehouse.read(role, queries), warehouse.records()
+    shell = Environment(loader=FileSystemLoader(HERE), autoescape=True).get_template("page.html")
+    draw, overview, page_script = ((HERE / f"{name}.js").read_text("utf-8") for name in ("draw", "overview", "page"))
+    contents = {}
+    for name, build in PAGES.items():
+        page = build(marts)
+        if "watch" in page:
+            page["watch"] |= {"minutes": minutes, "lookEvery": SECONDS_BETWEEN_LOOKS}
+            page["watch"]["landed"] = records.landed_at.isoformat() if records.landed_at else ""
+        page["sql"] = {query: marts.sql[query] for query in QUERIES[name]}
+        contents[name] = shell.render(
+            name=name,
+            names=NAMES,
+            page=page,
+            stamp=_stamp(marts, records),
+            style=Markup((HERE / "dashboards.css").read_text("utf-8")),  # noqa: S704
+            json=_json(page),
+            script=Markup(draw + (overview if name == "overview" else "") + page_script),  # noqa: S704
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in contents.items():
+        draft = folder / f".{name}.html"
+        draft.write_text(content, "utf-8")
+        draft.replace(folder / f"{name}.html")
+    return folder / "overview.html"
+
+
+def _json(page: Page) -> Markup:
+    """In a script element nothing but ``</`` ends it."""
+    text = json.dumps(page, ensure_ascii=False, separators=(",", ":"), default=str)
+    return Markup(text.replace("<", "\\u003c"))  # noqa: S704
+
+
+def _stamp(marts: Marts, records: Records) -> dict[str, object]:
+    when = records.landed_at
+    verdict = (
+        Markup('<a class="less" href="../quality.html">{} of {} tests failed</a>').format(records.failed, records.tests)
+        if records.failed
+        else Markup('<span class="good">all {} tests passed</span>').format(records.tests)
+        if records.tests
+        else "no test has run"
+    )  # fmt: skip
+    return {
+        "day": day(marts.data_day),
+        "landed": f"landed {when.day} {when:%b %Y, %H:%M} UTC" if when else "no landing is recorded",
+        "verdict": verdict,
+        "role": marts.role,
+        "masked": "names are shown: hand it on to nobody who may not see them."
+        if marts.shows_names
+        else "names are masked, so customers appear by number.",
+        "run": records.run_id[:8],
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m serving.dashboards", description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, default=FOLDER)
+    parser.add_argument("--minutes", type=int, default=1440, help="from one landing to the next (a day)")
+    options = parser.parse_args()
+    started = time.monotonic()
+    try:
+        first = write(options.folder, os.environ.get("ROLE") or "analyst", options.minutes)
+    except (psycopg2.Error, LookupError) as error:
+        print(f"error: the dashboards were left as they were: {str(error).strip()}", file=sys.stderr)
+        return 1
+    print(f"The dashboards are in {first}, made in {time.monotonic() - started:.1f} s.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
