@@ -113,14 +113,16 @@ test: setup ## the tests of every day; WORKERS=0 runs them one by one
 	@$(PYTEST)
 
 ##@ Prove
-test-deep: setup .venv-infra/installed ## the next five side by side, as CI runs them
-	@$(PYTEST) tests/hazards tests/faults $(SECURITY) tests/review tests/redshift
+test-deep: setup .venv-infra/installed .venv-notebook/installed ## the next six side by side, as CI runs them
+	@$(PYTEST) tests/hazards tests/faults $(SECURITY) tests/review tests/redshift $(wildcard tests/serving)
 test-hazards: setup ## a hostile MySQL schema, value by value
 	@$(BIN)/pytest tests/hazards
 test-faults: setup ## kill -9 at every step, then one plain rerun
 	@$(PYTEST) tests/faults
 test-security: setup ## wrong certificates, erasure, leaks
 	@$(PYTEST) $(SECURITY)
+test-serving: setup .venv-notebook/installed ## figures, size and masks of the dashboards, in a browser
+	@$(PYTEST) tests/serving
 test-review: setup ## prepared pull requests: does the review say what they do?
 	@$(PYTEST) tests/review
 test-sequences: setup ## random trading days: incremental equals full refresh

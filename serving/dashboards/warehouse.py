@@ -13,7 +13,7 @@ import psycopg2
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from catalog import landing, quality
-from ingestion.names import raw_schema
+from landing.names import raw_schema
 from sandbox import home, postgres
 
 Row = dict[str, Any]
