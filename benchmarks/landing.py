@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> None:
             rows = one_round(environment, costs)
             if python:
                 for name in options.peers:
-                    costs[f"dlt, {name}"].append(peer([python, "-m", "benchmarks.peers", name], environment))
+                    costs[f"dlt, {name}"].append(peer([python, "benchmarks/peers.py", name], environment))
             if python and (loader := find("pgloader")):
                 costs["pgloader"].append(pgloader(loader, environment))
         report(options, machine, rows, costs, linear)

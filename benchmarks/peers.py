@@ -1,4 +1,4 @@
-"""Other tools on the same task, each at its fastest: ``python -m benchmarks.peers --help``.
+"""Other tools on the same task, each at its fastest: ``python benchmarks/peers.py --help``.
 
 Runs in an environment of its own (the group ``bench`` of pyproject.toml), from the variables ``MYSQL_*`` and ``PG*``.
 Every configuration of dlt replaces all tables of schema ``peer``: rows travel as Arrow tables, four files are loaded at
@@ -63,7 +63,7 @@ def load(configuration: str, folder: str) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.peers", description="Load all tables into the schema peer by stock dlt."
+        prog="python benchmarks/peers.py", description="Load all tables into the schema peer by stock dlt."
     )
     parser.add_argument("configuration", choices=CONFIGURATIONS)
     options = parser.parse_args()
