@@ -64,6 +64,13 @@ dashboards: setup ## the dashboards, beside the docs, as an analyst sees the dat
 	@touch $@
 notebook: setup .venv-notebook/installed ## JupyterLab, logged in as analyst, on the first questions
 	@ROLE=$(ROLE) $(WITH_SERVERS) $(BIN)/python -m serving.notebook
+.venv-embedded/installed: requirements-embedded.txt .venv/installed
+	@$(PYTHON) -m venv .venv-embedded
+	@$(BIN)/uv pip sync --quiet --python .venv-embedded/bin/python --require-hashes requirements-embedded.txt \
+		|| .venv-embedded/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-embedded.txt
+	@touch $@
+embedded: setup .venv-embedded/installed ## serve customers' own pages on 127.0.0.1; CUSTOMER=103 prints a link to that one's
+	@$(WITH_SERVERS) .venv-embedded/bin/python -m serving.embedded $(CUSTOMER) $(ARGS)
 
 lint: setup lint-infra ## SQL in both dialects and what Redshift would refuse, Python style and types, no secrets
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
@@ -113,7 +120,7 @@ sbom: setup ## the bill of materials: every pinned package, CycloneDX
 
 clean: ## remove everything the project made
 	@test ! -d .sandbox || test ! -x $(BIN)/python || $(SANDBOX) clean
-	@rm -rf .venv .venv-infra .venv-notebook .sandbox target logs docs/site reports .pytest_cache .mypy_cache .ruff_cache
+	@rm -rf .venv .venv-infra .venv-notebook .venv-embedded .sandbox target logs docs/site reports .pytest_cache .mypy_cache .ruff_cache
 	@test ! -d docs || find docs -maxdepth 0 -empty -delete
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
