@@ -53,12 +53,12 @@ const CELLS = {
   share: (row, c) => (row[c.i] ? percent(row[c.i] / c.sum) : ""),
   change: (row, c) => change(row[c.i], row[c.j]),
   bar: (row, c, b) => {
-    const value = Math.max(row[c.i] || 0, 0) / c.most, before = c.j === undefined ? 0 : row[c.j] / c.most;
+    const value = Math.min(Math.max(row[c.i] || 0, 0) / c.most, 1), before = c.j === undefined ? 0 : row[c.j] / c.most;
     const faint = row.rest || (b.press && state[b.press] && row[0] !== state[b.press]) ? "faint" : "";
     return (value ? bar(0, value, c.hot !== undefined && row[c.hot] ? "less" : faint) : "") + (before > 0 && before <= 1 ? tick(before) : "");
   },
   zero: (row, c) => {
-    const zero = -c.least / (c.most - c.least), at = zero + row[c.i] / (c.most - c.least);
+    const zero = -c.least / (c.most - c.least), at = zero + Math.min(Math.max(row[c.i], c.least), c.most) / (c.most - c.least);
     return bar(Math.min(zero, at), Math.max(zero, at), row.rest ? "faint" : row[c.i] < 0 ? "less" : "", tick(zero));
   },
   bridge: (row, c) => {
@@ -69,7 +69,7 @@ const CELLS = {
     const [low, lower, middle, upper, high] = c.of.map((i) => row[i] / c.most);
     return `<i class="thin" style="left:${low * 100}%;width:${(high - low) * 100}%"></i>${bar(lower, upper, "faint", tick(middle))}`;
   },
-  spark: (row, c) => spark(row[c.i], c, row[c.marks]),
+  spark: (row, c) => (row[c.i] ? spark(row[c.i], c, row[c.marks] || []) : ""),
   tint: (row, c) => (row[c.i] === null ? "" : CELLS[c.as || "percent"](row, c)),
 };
 const LEFT = ["name", "text", "bar", "zero", "bridge", "strip", "spark"];
@@ -91,8 +91,10 @@ function table(b) {
       return Object.assign([...row], { total, span: [from, sum] });
     });
   }
-  const values = (columns) => rows.flatMap((row) => columns.map((i) => row[i]).flat()).filter((value) => typeof value === "number");
+  const numbers = (from, columns) => from.flatMap((row) => columns.map((i) => row[i]).flat()).filter((value) => typeof value === "number");
+  const far = (c) => Math.max(...numbers(rows.filter((row) => row.rest), [c.i]).map(Math.abs), 0) > 5 * Math.max(...numbers(rows.filter((row) => !row.rest), [c.i]).map(Math.abs), 0);
   const show = b.show.map((c) => {
+    const values = (columns) => numbers(far(c) ? rows.filter((row) => !row.rest) : rows, columns);
     const own = values(c.of || [c.i]), capped = c.cap === undefined ? values(c.j === undefined ? [] : [c.j]) : [];
     const most = c.max || Math.max(1e-9, ...own, ...capped, ...rows.flatMap((row) => row.span || []));
     const widest = c.unitOf || Math.max(...own.map(Math.abs), 0);
@@ -185,7 +187,7 @@ function kpis(b) {
 }
 
 const DRAW = { table, bridge: table, heat: table, lines, columns, tiles, kpis };
-const exact = (value, type) => (type === "c" && value !== null ? (value / 100).toFixed(2) : type === "s" ? value.map((cents) => (cents / 100).toFixed(2)).join(" ") : value ?? "");
+const exact = (value, type) => (type === "c" && value !== null ? (value / 100).toFixed(2) : type === "s" && value ? value.map((cents) => (cents / 100).toFixed(2)).join(" ") : value ?? "");
 function csv(b) {
   const quoted = [b.cols, ...b.rows.map((row) => row.slice(0, b.cols.length).map((value, i) => exact(value, b.types[i])))].map((row) => row.map((value) => (/[",\n]/.test(value) ? `"${String(value).replace(/"/g, '""')}"` : value)).join(","));
   return `data:text/csv;charset=utf-8,${encodeURIComponent(quoted.join("\r\n") + "\r\n")}`;

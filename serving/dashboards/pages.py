@@ -536,19 +536,21 @@ def team(marts: Marts) -> Page:
             sql="reps", measure="fct_orders.net_sales_amount", **more,
         )  # fmt: skip
 
-    managers = sorted((line(number, members) for number, members in teams.items()), key=lambda row: -row[2])
+    leaders = sorted(teams, key=lambda who: (-len(teams[who]), who))[:12]
+    managers = sorted((line(number, teams[number]) for number in leaders), key=lambda row: -row[2])
     reps = {number: line(number, [number]) for number in sales}
     ranked = sorted(reps, key=lambda number: -reps[number][2])
-    rows = [reps[number] for number in ranked]
+    rows = with_others([reps[number] for number in ranked], 30, (2, 3, 4, 5, 6))
     states: dict[str, Row] = {"": {"blocks": [{}, {"rows": rows}]}}
-    for number, members in teams.items():
-        own = [reps[who] for who in ranked if who in members]
+    for number in leaders:
+        members = teams[number]
+        own = with_others([reps[who] for who in ranked if who in members], 12, (2, 3, 4, 5, 6))
         states[label(number)] = {
-            "blocks": [{}, {"rows": own, "title": f"{label(number)}: {many(len(own), 'representative')}"}]
+            "blocks": [{}, {"rows": own, "title": f"{label(number)}: {many(len(members), 'representative')}"}]
         }
-    rose = sum(1 for row in rows if row[2] > row[3])
+    rose = sum(1 for row in reps.values() if row[2] > row[3])
     return page(
-        f"{rose} of {len(rows)} representatives sold more than the year before; {rows[0][0]} most",
+        f"{rose} of {len(reps)} representatives sold more than the year before; {rows[0][0]} most",
         f"US dollars, orders that were not cancelled, by the representative of the customer on the day of the order. {said} against the same months before.",
         [
             people("managers", "Manager", managers, "Teams, all who report to a manager at any depth", press="manager"),
@@ -620,7 +622,7 @@ def customers(marts: Marts) -> Page:
             block(
                 "table", "age", 5, "days since the order,owed_amount,share,old", "tcpt",
                 [[age, aging[age]["owed_amount"] if age in aging else 0, aging[age]["owed_amount"] / owed if age in aging else 0, age == ages[3]] for age in ages],
-                title=f"{'One old debt' if old['order_count'] == 1 else 'Old debt'}: ${rounded(old['owed_amount'] / 100):,}, ordered in {month(str(old['order_date'])[:7])}" if old else "No debt is older than 90 days",
+                title=_old_debt(old),
                 subtitle=f"Owed by age of the order, at {day(marts.data_day)}.",
                 show=[name(head="Days since the order"), name("bar", 1, hot=3), name("usd", 1, head="owed"), name("percent", 2, head="share")],
                 sql="aging", how="What a customer owes lies on the newest orders: payments are taken to settle the oldest order first. Age counts from the day of the order.",
@@ -634,6 +636,14 @@ def customers(marts: Marts) -> Page:
             baskets(marts),
         ],
     )  # fmt: skip
+
+
+def _old_debt(old: Row | None) -> str:
+    if not old:
+        return "No debt is older than 90 days"
+    if old["order_count"] > 1:
+        return f"{many(old['order_count'], 'order')} older than 90 days: {short(old['owed_amount'])}"
+    return f"One old debt: ${rounded(old['owed_amount'] / 100):,}, ordered in {month(str(old['order_date'])[:7])}"
 
 
 def cohorts(marts: Marts) -> Block:
@@ -728,8 +738,8 @@ def live(marts: Marts) -> Page:
                 tile("Over the credit limit", over, f"by {short(over_by)}"), tile("Stock under four weeks", few, f"of {sum(1 for row in marts.rows['products'] if row['net_sales_amount'] > 0)} products that sold"),
             ),
             block(
-                "table", "orders", 7, "order,customer,status,days overdue,due,net_sales_amount,overdue", "tttntct", due[:40], tall=True,
-                title=late_title if overdue else "No open order is overdue", subtitle="Open orders, the most overdue first.",
+                "table", "orders", 7, "order,customer,status,days overdue,due,net_sales_amount,overdue", "tttntct", due[:20], tall=True,
+                title=late_title if overdue else "No open order is overdue", subtitle=f"Open orders, the most overdue first{f': 20 of {len(due):,}' if len(due) > 20 else ''}.",
                 show=[name(head="Order"), name("text", 1, head="Customer"), name("text", 2, head="Status"), name("bar", 3, hot=6), name("due", 4, head="days overdue", hot=6), name("usd", 5, head="amount")],
                 sql="open_orders", measure="fct_orders.is_open", empty="No order is open.",
             ),
@@ -737,7 +747,7 @@ def live(marts: Marts) -> Page:
             block(
                 "table", "limits", 5, "customer,outstanding_amount,credit_limit,over by,over", "tccct",
                 [[customer(marts, row), row["outstanding_amount"], row["credit_limit"], row["outstanding_amount"] - row["credit_limit"], True] for row in over[:10]],
-                title=f"All {spelled(len(over))} over the limit have an order on hold" if all_held else f"{many(len(over), 'customer')} over the limit".capitalize(), subtitle="Owed against the credit limit.",
+                title=f"All {spelled(len(over))} over the limit have an order on hold" if all_held else f"{many(len(over), 'customer')} over the limit".capitalize(), subtitle=f"Owed against the credit limit{': the 10 who owe most' if len(over) > 10 else ''}.",
                 show=[name(head="Customer"), name("usd", 1, head="owed"), name("usd", 2, head="limit"), name("usd", 3, head="over by", hot=4)],
                 sql="owed", measure="fct_customer_balances.is_over_limit", empty="Nobody is over the limit.",
             ),

@@ -51,7 +51,7 @@ def day(date: datetime.date) -> str:
 
 def many(number: int, one: str, more: str = "") -> str:
     """``1 order``, ``3 orders``, ``no order``."""
-    return f"{number or 'no'} {one if number in (0, 1) else more or one + 's'}"
+    return f"{f'{number:,}' if number else 'no'} {one if number in (0, 1) else more or one + 's'}"
 
 
 def spelled(number: int) -> str:

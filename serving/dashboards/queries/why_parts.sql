@@ -61,18 +61,34 @@ pairs as (
     inner join months as month_a on month_b.month_number - month_a.month_number in (1, 12)
 ),
 
+sides as (
+    select
+        month_b,
+        month_a,
+        month_b as order_month,
+        1 as direction
+    from pairs
+    union all
+    select
+        month_b,
+        month_a,
+        month_a as order_month,
+        -1 as direction
+    from pairs
+),
+
 differences as (
     select
-        pairs.month_b,
-        pairs.month_a,
+        sides.month_b,
+        sides.month_a,
         parts.kind,
         parts.part_name,
         max(parts.country) as country,
         max(parts.customer_name) as customer_name,
-        sum(case when parts.order_month = pairs.month_b then parts.sales else -parts.sales end) as difference
-    from pairs
-    inner join parts on parts.order_month in (pairs.month_b, pairs.month_a)
-    group by pairs.month_b, pairs.month_a, parts.kind, parts.part_name
+        sum(sides.direction * parts.sales) as difference
+    from sides
+    inner join parts on sides.order_month = parts.order_month
+    group by sides.month_b, sides.month_a, parts.kind, parts.part_name
 ),
 
 ranked as (

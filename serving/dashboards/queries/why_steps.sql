@@ -83,19 +83,35 @@ prices as (
     group by pairs.month_b, pairs.month_a
 ),
 
+sides as (
+    select
+        month_b,
+        month_a,
+        month_b as order_month,
+        1 as direction
+    from pairs
+    union all
+    select
+        month_b,
+        month_a,
+        month_a as order_month,
+        -1 as direction
+    from pairs
+),
+
 -- What a customer bought in B and in A: in one of them, or in both.
 moves as (
     select
-        pairs.month_b,
-        pairs.month_a,
+        sides.month_b,
+        sides.month_a,
         customers.customer_number,
         min(customers.first_month) as first_month,
         min(customers.order_month) as earlier,
         max(customers.order_month) as later,
-        sum(case when customers.order_month = pairs.month_b then customers.sales else -customers.sales end) as difference
-    from pairs
-    inner join customers on customers.order_month in (pairs.month_b, pairs.month_a)
-    group by pairs.month_b, pairs.month_a, customers.customer_number
+        sum(sides.direction * customers.sales) as difference
+    from sides
+    inner join customers on sides.order_month = customers.order_month
+    group by sides.month_b, sides.month_a, customers.customer_number
 ),
 
 kinds as (

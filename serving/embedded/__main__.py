@@ -1,0 +1,39 @@
+"""``python -m serving.embedded [number]``: serve customers' pages on 127.0.0.1, and print a link to that customer's.
+
+EMBEDDED_KEY       signs the links; without it, one that lives as long as this process
+EMBEDDED_PASSWORD  of service_embedded, which logs in to PGHOST; the sandbox knows its own
+EMBEDDED_PARENT    the site that may frame the pages (https://shop.example); none without it
+"""
+
+import argparse
+import os
+import secrets
+from typing import Any
+
+import psycopg2
+import waitress
+
+from sandbox import postgres
+from serving.embedded.app import link, make
+
+
+def connect() -> Any:
+    password = os.environ.get("EMBEDDED_PASSWORD") or postgres.login("service_embedded")["PGPASSWORD"]
+    return psycopg2.connect("", user="service_embedded", password=password, options="-c search_path=marts")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m serving.embedded", description=__doc__)
+    parser.add_argument("customer", nargs="?", type=int)
+    parser.add_argument("--minutes", type=float, default=60, help="how long a link works")
+    parser.add_argument("--port", type=int, default=8085)
+    options = parser.parse_args()
+    key = os.environ.get("EMBEDDED_KEY") or secrets.token_hex(32)
+    if options.customer is not None:
+        print(f"http://127.0.0.1:{options.port}{link(key, options.customer, options.minutes)}", flush=True)
+    app = make(key, connect, os.environ.get("EMBEDDED_PARENT") or "'none'")
+    waitress.serve(app, host="127.0.0.1", port=options.port, threads=4, ident=None)
+
+
+if __name__ == "__main__":
+    main()
