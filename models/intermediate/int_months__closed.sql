@@ -1,3 +1,5 @@
+{{ config(materialized='table', post_hook="{{ analyze_table() }}") }}
+
 with dates as (
     select * from {{ ref('dim_dates') }}
     where is_month_end

@@ -1,3 +1,5 @@
+{{ config(materialized='table', post_hook="{{ analyze_table() }}") }}
+
 with versions as (
     select * from {{ ref('stg_classicmodels__order_versions') }}
 ),
