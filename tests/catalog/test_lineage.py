@@ -33,6 +33,7 @@ FCT_ORDER_LINES = {
     "net_margin_amount": "int_orders__bound.is_cancelled stg_classicmodels__order_lines.quantity_ordered"
     " stg_classicmodels__order_lines.unit_price dim_products.buy_price",
     "list_amount": "stg_classicmodels__order_lines.quantity_ordered dim_products.list_price",
+    "is_return": "stg_classicmodels__order_lines.quantity_ordered",
     "discount_amount": "stg_classicmodels__order_lines.quantity_ordered stg_classicmodels__order_lines.unit_price dim_products.list_price",
     "_loaded_at": "int_orders__bound._loaded_at dim_products.known_since",
 }
@@ -153,7 +154,7 @@ def test_columns_of_sources_exist(documented: Documented, lineage: Lineage) -> N
         "select table_name, column_name from information_schema.columns where table_schema = 'raw_classicmodels'"
     )
     assert {(table.split(".")[-1], column) for table, column in ends} <= set(real)
-    assert len(ends) == 77
+    assert len(ends) == 81
 
 
 def test_the_first_build_and_later_ones_have_one_lineage(documented: Documented, lineage: Lineage) -> None:

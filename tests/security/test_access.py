@@ -206,11 +206,11 @@ def test_a_customers_session_sees_its_own_rows_only(roles: Roles) -> None:
             else "(select customer_number from marts.dim_customers c where c.customer_key = t.customer_key)"
         )
         everyone = dict(roles.star.query(f"select {owner}, count(*) from marts.{table} t group by 1"))
+        assert any(number in everyone for number in (103, 119, 141)), table
         for number in (103, 119, 141):
-            assert everyone.get(number, 0) > 0
             assert roles.customer(number, f"select count(*), count(distinct {key}) from {table}") == [
                 (
-                    everyone[number],
+                    everyone.get(number, 0),
                     roles.star.query(f"select count(distinct {key}) from marts.{table} t where {owner} = {number}")[0][
                         0
                     ],
