@@ -12,7 +12,7 @@ from typing import Any
 import psycopg2
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from catalog import landing, quality
+from catalog import last_landing, quality
 from landing.names import raw_schema
 from sandbox import home, postgres
 
@@ -102,7 +102,7 @@ def read(role: str, queries: Sequence[str]) -> Marts:
 
 def records() -> Records:
     """What the landing and the tests recorded; read as dbt logs in, for no analyst may."""
-    last = landing.last_landing(raw_schema(os.environ.get("MYSQL_DATABASE") or "classicmodels"))
+    last = last_landing.last_landing(raw_schema(os.environ.get("MYSQL_DATABASE") or "classicmodels"))
     builds = quality.builds(f"{PREFIX}quality", 1)
     scores = list(builds[0].scores.values()) if builds else []
     return Records(

@@ -96,13 +96,13 @@ def month_end(day: datetime.date) -> datetime.date:
     return (day.replace(day=28) + datetime.timedelta(4)).replace(day=1) - datetime.timedelta(1)
 
 
-def month_ends(shop: Shop) -> Iterator[datetime.date]:
-    """From the first to the last month with an order or a payment."""
+def month_ends(shop: Shop, today: datetime.date) -> Iterator[datetime.date]:
+    """From the first to the last month with an order or a payment, or to the landing's if that is earlier."""
     days = [order["orderDate"] for order in shop.orders.values()] + [
         payment["paymentDate"] for payment in shop.payments
     ]
     day = month_end(min(days))
-    while day <= month_end(max(days)):
+    while day <= month_end(min(max(days), today)):
         yield day
         day = month_end(day + datetime.timedelta(1))
 
@@ -179,7 +179,7 @@ def open_orders(shop: Shop, customer: int, until: datetime.date) -> tuple[list[t
 def aged(shop: Shop, today: datetime.date) -> list[tuple[Any, ...]]:
     """Customer, month end, day of the age, and what is owed by age; as the mart has it."""
     found = []
-    for end in month_ends(shop):
+    for end in month_ends(shop, today):
         day = min(end, today)
         for customer in shop.customers:
             left, ahead = open_orders(shop, customer, end)
@@ -197,7 +197,7 @@ def days_sales_outstanding(shop: Shop, today: datetime.date) -> list[tuple[str, 
     for row in aged(shop, today):
         owed[row[1]] += row[-1]
     found = []
-    for end in month_ends(shop):
+    for end in month_ends(shop, today):
         day = min(end, today)
         sales = sum(o["amount"] for o in shop.orders.values() if kept(o) and 0 <= (day - o["orderDate"]).days < 90)
         found.append((f"{end:%Y-%m}", owed[int(f"{end:%Y%m%d}")], rounded(owed[int(f"{end:%Y%m%d}")] * 90 / sales, 1)))

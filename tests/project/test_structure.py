@@ -10,7 +10,18 @@ import pytest
 
 from tests.conftest import PROJECT
 
-FOLDERS = ("benchmarks", "catalog", "checks", "infra", "ingestion", "landing", "privacy", "review", "sandbox", "serving")
+FOLDERS = (
+    "benchmarks",
+    "catalog",
+    "checks",
+    "infra",
+    "ingestion",
+    "landing",
+    "privacy",
+    "review",
+    "sandbox",
+    "serving",
+)
 PRIVATE = {
     # what is private, where it may be used
     r"\._(read_packet|execute_command|rfile|sock|read_timeout)\b": {"landing/mysql/packets.py"},
