@@ -13,6 +13,7 @@ WORKERS ?= $(if $(TEST_MYSQL_HOST),0,2)
 # Walks and mutants are drawn anew every day; NIGHTLY=1 takes all mutants and walks that are seven times as long.
 NIGHTLY ?=
 ifneq ($(NIGHTLY),)
+export NIGHTLY
 export TEST_MUTANTS ?= 100000
 export TEST_SEQUENCES ?= 20
 endif

@@ -3,6 +3,7 @@
 Every day draws mutants of its own. ``TEST_SEED=20261130`` draws those of that day again; TEST_MUTANTS says how many.
 """
 
+import os
 import random
 import subprocess
 import time
@@ -42,8 +43,11 @@ def verdicts(servers: Servers) -> list[Verdict]:
 
 
 def test_mistakes_turn_a_test_red(verdicts: list[Verdict]) -> None:
-    survived = {v.mutant.key for v in report.counted(verdicts) if v.status == "survived"}
-    assert survived - SURVIVORS.keys() == set(), f"TEST_SEED={SEED}; see {report.REPORT}; add them to known.py"
+    """98 of 100 on a day, and at night, when all are built, each that is not named in ``known.py``."""
+    counted = report.counted(verdicts)
+    survived = {verdict.mutant.key for verdict in counted if verdict.status == "survived"} - SURVIVORS.keys()
+    allowed = 0 if os.environ.get("NIGHTLY") else len(counted) // 50
+    assert len(survived) <= allowed, f"TEST_SEED={SEED}; see {report.REPORT}; add to known.py: {survived}"
 
 
 def test_most_mutants_are_queries(verdicts: list[Verdict]) -> None:
