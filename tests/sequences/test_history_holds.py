@@ -37,7 +37,10 @@ class Project(Warehouse):
         shutil.copy(PROJECT / "dbt_project.yml", folder)
 
     def dbt(self, *words: str, succeeds: bool = True) -> str:
-        return super().dbt(*words, "--project-dir", str(self.folder), succeeds=succeeds)
+        words = (*words, "--project-dir", str(self.folder))
+        result = self.star.by_hand(*words, DBT_SCHEMA_PREFIX=self.prefix)
+        assert (result.returncode == 0) == succeeds, result.stdout[-6000:]
+        return result.stdout
 
     def edit(self, name: str, before: str, after: str) -> None:
         path = self.folder / name

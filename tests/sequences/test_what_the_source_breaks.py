@@ -39,7 +39,7 @@ BREAKS = (
     "alter table orderdetails modify priceEach decimal(12,4) not null, modify orderLineNumber int not null",
 )
 EXPECTED = {
-    ("value_could_not_land", "customers", "customer_name", '{"customer_number": 103}'),
+    ("value_could_not_land", "customers", "customer_name", '{"customer_number" : 103}'),
     ("value_is_missing", "customers", "customer_name", "103"),
     ("value_is_missing", "customers", "city", "112"),
     ("value_is_missing", "customers", "country", "112"),
@@ -49,7 +49,7 @@ EXPECTED = {
     ("value_is_missing", "products", "product_name", "S10_1678"),
     ("value_is_missing", "products", "product_vendor", "S10_1678"),
     ("value_is_missing", "orders", "status", "10107"),
-    ("quantity_is_zero", "orderdetails", "quantity_ordered", "10100/S18_4409"),
+    ("quantity_is_zero", "orderdetails", "quantity_ordered", "10100/S18_2248"),
     ("shipped_before_ordered", "orders", "shipped_date", "10101"),
     ("date_is_no_day", "orders", "required_date", "10102"),
     ("date_is_no_day", "orders", "shipped_date", "10103"),
@@ -91,7 +91,7 @@ class Warehouse:
             for statement in statements:
                 cursor.execute(statement)
         connection.close()
-        self.star.land(accept_drift=True, exclude=tuple(f"whole_{table}" for table in TABLES))
+        self.star.land(accept_drift=True, exclude=("whole_*",))
 
     def state(self) -> dict[str, list[tuple[Any, ...]]]:
         """The facts, without their times of change."""
