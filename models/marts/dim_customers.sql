@@ -34,10 +34,15 @@ inferred as (
 latest_contacts as (
     select
         versions.customer_number,
-        {%- for column in ['contact_first_name', 'contact_last_name', 'phone'] %}
-        case when contacts.customer_number is null then versions.{{ column }} else contacts.{{ column }} end as {{ column }}
-        {{- ',' if not loop.last }}
-        {%- endfor %}
+        case
+            when contacts.customer_number is null then versions.contact_first_name
+            else contacts.contact_first_name
+        end as contact_first_name,
+        case
+            when contacts.customer_number is null then versions.contact_last_name
+            else contacts.contact_last_name
+        end as contact_last_name,
+        case when contacts.customer_number is null then versions.phone else contacts.phone end as phone
     from versions
     left join contacts on versions.customer_number = contacts.customer_number
     where versions.binds_to = cast({{ end_of_time() }} as date)
@@ -61,7 +66,9 @@ final as (
         cast({{ version_key('versions.customer_number', 'versions.valid_from') }} as varchar(32)) as customer_key,
         versions.customer_number,
         versions.sales_rep_employee_number,
-        cast({{ surrogate_key(['versions.country', 'versions.state', 'versions.city', 'versions.postal_code']) }} as varchar(32)) as location_key,
+        cast(
+            {{ surrogate_key(['versions.country', 'versions.state', 'versions.city', 'versions.postal_code']) }} as varchar(32)
+        ) as location_key,
         versions.customer_name,
         latest_contacts.contact_first_name,
         latest_contacts.contact_last_name,

@@ -1,5 +1,3 @@
-{#- A fiscal year is named after the calendar year in which it ends. -#}
-{%- set months_to_fiscal_year = (13 - var('fiscal_year_first_month')) % 12 -%}
 with orders as (
     select * from {{ ref('stg_classicmodels__orders') }}
 ),
@@ -94,8 +92,12 @@ final as (
         -- The week of a Thursday is that of the year the Thursday is in (ISO 8601).
         cast(extract(year from week_start_date + 3) as integer) as iso_year,
         (cast(extract(doy from week_start_date + 3) as integer) + 6) / 7 as iso_week,
-        cast(extract(year from month_start_date + interval '{{ months_to_fiscal_year }} months') as integer) as fiscal_year,
-        (cast(extract(month from month_start_date + interval '{{ months_to_fiscal_year }} months') as integer) + 2) / 3 as fiscal_quarter,
+        -- A fiscal year is named after the calendar year in which it ends.
+        calendar_year + case
+            when {{ var('fiscal_year_first_month') }} > 1 and calendar_month >= {{ var('fiscal_year_first_month') }} then 1
+            else 0
+        end as fiscal_year,
+        (calendar_month - {{ var('fiscal_year_first_month') }} + 12) % 12 / 3 + 1 as fiscal_quarter,
         cast(year_quarter as varchar(16)) as year_quarter,
         cast(year_month as varchar(16)) as year_month,
         cast(month_name as varchar(16)) as month_name,

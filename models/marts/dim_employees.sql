@@ -30,10 +30,8 @@ inferred as (
 latest_contacts as (
     select
         versions.employee_number,
-        {%- for column in ['email', 'extension'] %}
-        case when contacts.employee_number is null then versions.{{ column }} else contacts.{{ column }} end as {{ column }}
-        {{- ',' if not loop.last }}
-        {%- endfor %}
+        case when contacts.employee_number is null then versions.email else contacts.email end as email,
+        case when contacts.employee_number is null then versions.extension else contacts.extension end as extension
     from versions
     left join contacts on versions.employee_number = contacts.employee_number
     where versions.binds_to = cast({{ end_of_time() }} as date)
@@ -58,7 +56,10 @@ final as (
         versions.employee_number,
         versions.reports_to_employee_number,
         cast(
-            case when versions.office_code is null then {{ unknown_key() }} else {{ surrogate_key(['versions.office_code']) }} end as varchar(32)
+            case
+                when versions.office_code is null then {{ unknown_key() }}
+                else {{ surrogate_key(['versions.office_code']) }}
+            end as varchar(32)
         ) as office_key,
         versions.office_code,
         versions.first_name,

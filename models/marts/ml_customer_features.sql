@@ -232,7 +232,6 @@ monthly_totals as (
         {%- endfor %}
         running_totals.first_order_date,
         running_totals.last_order_date,
-        running_totals.next_order_date,
         {%- for back in [3, 12] %}
         running_totals.order_count - coalesce(
             lag(running_totals.order_count, {{ back }}) over (
@@ -243,9 +242,9 @@ monthly_totals as (
             lag(running_totals.gross_amount, {{ back }}) over (
                 partition by running_totals.customer_number order by months.as_of_date
             ), 0
-        ) as gross_sales_last_{{ back }}_months_amount
-        {{- ',' if not loop.last }}
+        ) as gross_sales_last_{{ back }}_months_amount,
         {%- endfor %}
+        running_totals.next_order_date
     from running_totals
     inner join months
         on

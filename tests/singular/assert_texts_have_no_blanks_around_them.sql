@@ -11,8 +11,9 @@
 select '{{ dimension }}' as dimension
 from {{ ref(dimension) }}
 where
+    false
     {%- for column in columns %}
-    {{ 'or ' if not loop.first }}{{ column }} <> trim({{ column }})
+    or {{ column }} <> trim({{ column }})
     {%- endfor %}
 {{ 'union all' if not loop.last }}
 {%- endfor %}
