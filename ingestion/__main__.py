@@ -69,7 +69,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _land(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
-    """The exit code, and the report: of a landing, or of why there was none."""
+    """The exit code and the report: of a landing, or of the reason for none."""
     try:
         settings = from_environment(
             include=words(options.tables) or None,

@@ -1,7 +1,7 @@
-"""dlt's Postgres, told what a landing needs: a refused file fails its table alone, no value gets into a message.
+"""dlt's Postgres for a landing. A refused file fails its table alone, and no value gets into a message.
 
-Private parts of dlt are used here and nowhere else: its container, because a landing's dlt must hear of no setting but
-``_SETTINGS``, and whoever calls a landing may use dlt too.
+Only this file uses a private part of dlt: its container. A landing's dlt must hear of no setting but ``_SETTINGS``, and
+the caller of a landing may use dlt, too.
 """
 
 import contextlib
@@ -26,14 +26,14 @@ from landing.steps import reached
 from landing.warehouse.session import explain, explain_disk, is_of_the_server
 
 _COPIED_AT_ONCE = 1 << 20
-"""Bytes; dlt takes 8 KB, and for each the threads that copy wait for the one that reads."""
+"""Bytes. dlt takes 8 KB, and for each piece the copying threads wait for the reading one."""
 _SETTINGS: dict[str, Any] = {
     "runtime": {"dlthub_telemetry": False, "log_level": "CRITICAL", "intercept_signals": False},
     "schema": {"naming": "direct"},
     "load": {
         "delete_completed_jobs": True,
         "raise_on_failed_jobs": False,
-        "raise_on_max_retries": 1,  # a landing that failed is run again as a whole
+        "raise_on_max_retries": 1,  # a failed landing is run again as a whole
         "workers": 4,
     },
     "restore_from_destination": False,
@@ -74,7 +74,7 @@ class ExactPostgres(postgres):
 
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
-    """Inside, dlt knows ``_SETTINGS`` and no others, and says nothing: its messages quote rows."""
+    """Inside, dlt knows no settings but ``_SETTINGS``. It says nothing, because its messages quote rows."""
     context, log = Container()[PluggableRunContext], logging.getLogger("dlt")
     providers, disabled = context.providers, log.disabled
     context.providers = ConfigProvidersContainer([CustomLoaderDocProvider("landing", lambda: _SETTINGS)])
@@ -87,7 +87,7 @@ def alone() -> Iterator[None]:
 
 @contextlib.contextmanager
 def explained(settings: Settings) -> Iterator[None]:
-    """Inside, what dlt raises becomes ``CopyUnavailable``, which says why and quotes no value of a row."""
+    """Inside, dlt's errors become ``CopyUnavailable``, with the reason and without any value of a row."""
     try:
         yield
     except Exception as error:
@@ -105,7 +105,7 @@ def explained(settings: Settings) -> Iterator[None]:
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """The error and what led to it, as dlt wraps them: by cause, by context, by argument."""
+    """The error and its causes, as wrapped by dlt: by cause, by context, by argument."""
     seen: list[BaseException] = []
     while error is not None and error not in seen:
         yield error
@@ -115,7 +115,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _refusal(error: psycopg2.Error) -> str:
-    """Why a file was refused, without the values that the message quotes."""
+    """Why a file was refused, without the values in the message."""
     first = re.sub(r'"[^"]*"', '"..."', error.diag.message_primary or "the load failed")
     column = re.search(r", column ([a-z0-9_]+)", error.diag.context or "")
     return f"the warehouse refused it: {first}" + (f" (column {column[1]})" if column else "")

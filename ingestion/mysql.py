@@ -2,7 +2,7 @@
 
 Read     ``landing`` reads the tables in one consistent snapshot of MySQL and writes files of rows.
 Copy     dlt copies finished files into the schema ``landing_<database>`` while MySQL sends on.
-Publish  ``landing`` compares the checksums of what arrived with MySQL's, then publishes all tables in one transaction.
+Publish  ``landing`` compares the arrived rows' checksums with MySQL's, then publishes all tables in one transaction.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ from landing.warehouse.session import CONNECTION
 
 
 def land(settings: Settings) -> LandingReport:
-    """Land every table the settings ask for and return what was read and written.
+    """Land every selected table and report the rows read and written.
 
     Raises:
         SourceUnavailable, WarehouseUnavailable, CopyUnavailable: a server went away. Nothing was published.
@@ -34,9 +34,9 @@ def land(settings: Settings) -> LandingReport:
 
 
 def copy(files: Sequence[RowFile], settings: Settings, folder: Path) -> CopyResult:
-    """Copy files into the arrival schema, whose tables are there, by dlt; remove them.
+    """Copy files by dlt into the tables of the arrival schema, then remove the files.
 
-    dlt is imported here, as it takes half a second: MySQL sends on meanwhile, and if nothing changed it is not needed.
+    dlt's import takes half a second. So it is here: MySQL sends on meanwhile, and without changes dlt is not needed.
     """
     import dlt
     from dlt.common.destination.configuration import CsvFormatConfiguration
@@ -45,7 +45,7 @@ def copy(files: Sequence[RowFile], settings: Settings, folder: Path) -> CopyResu
 
     @dlt.source(name="mysql")
     def mysql_tables() -> Iterator[Any]:
-        """One resource per table, whose items are finished files of its rows."""
+        """One resource per table. Its items are finished files of rows."""
         for table in dict.fromkeys(file.table for file in files):
             # not nullable: else dlt would read an empty text as NULL
             columns: Any = {name: {"data_type": "text", "nullable": False} for name in table.arrival_columns}

@@ -1,14 +1,19 @@
 """The exact engine behind ``ingestion/mysql.py``: MySQL tables, row for row, in ``raw_<database>``. Imports no dlt.
 
-``landing``      one landing: read -> loaded -> publish
-``settings``     what the environment and the command line ask for (``environment``: hosts, TLS, secrets in files)
-``columns``      between both sides: what a source has and sends, what a warehouse makes of it
-``plan``         per table: what is read and what it becomes (``names``: theirs and ours; ``erased``: who was erased)
-``drift``        what changed in the source's schema since the last landing, and whether that may land
-``mysql``        all that MySQL says or is asked: connection, packets, catalog, types, text of every type
-``reading``      one table into files: ``whole``, by ``blocks`` of keys, or ``newer`` rows
-``warehouse``    what arrived is checked and published: the ``protocol``, ``postgres``, ``redshift`` (and its ``s3``)
-``records``      ``_landing_*``: what landings leave for the next one, and for people
-``report``       what a landing says it did
-``steps``        named moments, for whoever wants to know
+``landing``      One landing: read -> loaded -> publish.
+``settings``     The wishes of the environment and the command line.
+``environment``  Hosts, TLS, and secrets in files.
+``columns``      The terms of both sides: columns of the source, how they travel, columns of the warehouse.
+``plan``         The reading of each table, and its raw columns.
+``names``        Names in MySQL and in the warehouse.
+``erased``       People who were erased.
+``drift``        Changes of the source's schema since the last landing, and whether they may land.
+``mysql``        Everything about MySQL: connection, packets, catalog, types, the text of every type.
+``reading``      One table into files: ``whole``, by ``blocks`` of keys, or ``newer`` rows.
+``files``        Files of rows, and the result of copying them.
+``parts``        The part of a table that was loaded.
+``warehouse``    Arrived rows are checked and published: ``protocol``, ``postgres``, ``redshift`` (and its ``s3``).
+``records``      The tables ``_landing_*``, for the next landing and for people.
+``report``       The result of a landing.
+``steps``        Named moments, for tests and logs.
 """

@@ -1,6 +1,6 @@
-"""Between source and warehouse: what a source has, how it sends a row as text, what a warehouse makes of it.
+"""Between source and warehouse: columns of the source, their text on the way, columns of the warehouse.
 
-A source package writes these, a warehouse module reads them; neither knows the other.
+A source package writes these types and a warehouse module reads them. Neither knows the other.
 """
 
 import dataclasses
@@ -11,9 +11,9 @@ from typing import Literal
 from landing.names import quote
 
 HASH_OF = "hash of "
-"""Before the type of a column that lands hashed, as records have it."""
+"""In the records, before the type of a hashed column."""
 EXCEPTIONS = "_exceptions"
-"""Column of a row that arrived: ``<column number>:<hex of the original>``, a word for each value that is unfit."""
+"""Column of an arrived row, with one word for each unfit value: ``<column number>:<hex of the original>``."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,7 +24,7 @@ class SourceColumn:
     charset: str | None
     nullable: bool
     key_position: int
-    """1, 2, ... within the primary key (else the first unique key without nullable columns); 0: not in it."""
+    """1, 2, ... within the primary key, else within the first unique key without nullable columns. 0: not in it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,10 +33,10 @@ class SourceTable:
     columns: tuple[SourceColumn, ...]
     estimated_rows: int
     transactional: bool
-    """Whether its rows belong to the snapshot; a MyISAM table is read as it is when its turn comes."""
+    """Whether its rows belong to the snapshot. A MyISAM table is read as it is when its turn comes."""
     is_view: bool = False
     in_key_order: bool = False
-    """Whether its rows lie in the order of its primary key: to ask for them in that order costs nothing."""
+    """Whether its rows lie in the order of its primary key. Then a query in this order costs nothing."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,63 +55,63 @@ class RowSum:
 
 @dataclasses.dataclass(frozen=True)
 class LineFormat:
-    """How a warehouse wants rows sent, so that it can add up the same checksums from what arrived."""
+    """The form of rows for a warehouse. It must be able to add up the same checksums from the arrived rows."""
 
     checksum: Literal["crc32", "md5", "md5 of values"]
-    """Of a row: CRC32 or 32 bits of the MD5 of its line, or 32 bits of the MD5 of its values' MD5s."""
+    """Of a row: the CRC32 of its line, 32 bits of the line's MD5, or 32 bits of the MD5 of its values' MD5s."""
     marked_texts: bool = False
-    """Whether a text travels after a ``t``, since the warehouse tells no empty text from NULL."""
+    """Whether a text travels after a ``t``, because the warehouse cannot tell an empty text from NULL."""
     encoded_texts: bool = True
-    """Whether long texts travel in base64, which is quicker than to quote them."""
+    """Whether long texts travel in base64. This is quicker than quoting."""
 
 
 @dataclasses.dataclass(frozen=True)
 class SentText:
-    """How a source sends the values of a column. ``{}`` stands for the column in every expression of the source."""
+    """The text of a column's values, as sent by a source. In its expressions, ``{}`` stands for the column."""
 
     type: str
-    """PostgreSQL's type for the values, without a length of texts; a warehouse may take another that holds them."""
+    """PostgreSQL's type for the values, texts without a length. A warehouse may take another type that holds them."""
     sent: str = "{}"
     """Expression for the value's text."""
     whole: str | None = None
-    """Expression for the value as it is, where ``sent`` encodes it."""
+    """Expression for the plain value, if ``sent`` encodes it."""
     quoted: bool = False
     """Whether the text may hold commas, quotes or line breaks, or be empty."""
     encoded: bool = False
     """Whether the text is a ``t`` and the value, or a ``b`` and its base64."""
     digits: int = 0
-    """Of a second, where the type is a moment."""
+    """Digits of a second, if the type is a moment."""
     longest: int | None = None
-    """Bytes of a text in UTF-8, or of a binary value, at most; None: nobody says."""
+    """The most bytes of a text in UTF-8, or of a binary value. None: unknown."""
     is_whole_number: bool = False
     """Whether the column is one of the source's integers."""
     has_order: bool = True
-    """Whether the greatest value that landed is the source's latest."""
+    """Whether the greatest landed value is the source's latest."""
     tells_apart: bool = True
-    """Whether values that differ in the source differ in the warehouse too."""
+    """Whether different values in the source are different in the warehouse, too."""
     unfit: str | None = None
-    """Condition: the warehouse type cannot hold this value."""
+    """Condition for a value the warehouse type cannot hold."""
     unfit_reason: str = ""
     original: str = ""
-    """Expression for the original of an unfit value, kept as text (the value's own, where nothing is said) ..."""
+    """Expression for the original of an unfit value. If empty, the value as text."""
     original_is_hex: bool = False
-    """... or, where text cannot hold it, as the bytes in hex."""
+    """Whether the original is kept as its bytes in hex, because text cannot hold it. Else it is kept as text."""
     is_hash: bool = False
-    """Whether it is not the value that travels, but a hash of it."""
+    """Whether a hash travels instead of the value."""
 
 
 @dataclasses.dataclass(frozen=True)
 class WarehouseType:
-    """What a column becomes. ``{}`` stands for the quoted column in every expression of the warehouse."""
+    """A column's types in the warehouse. In its expressions, ``{}`` stands for the quoted column."""
 
     raw_type: str
     """Type in the raw schema."""
     arrives_as: str | None = None
-    """Type in the arrival schema, where the raw value is made of it by ``published``."""
+    """Type in the arrival schema, if it is another. ``published`` makes the raw value of it."""
     read_back: str = "{}"
-    """Expression that makes the text that was sent from the value that arrived."""
+    """Expression for the text as sent, made from the arrived value."""
     published: str = ""
-    """Expression for the raw value of one that arrived; a cast where nothing is said."""
+    """Expression for the raw value, made from the arrived one. If empty, a cast."""
 
     @property
     def arrival_type(self) -> str:
@@ -125,7 +125,7 @@ class ColumnPlan:
     sent: SentText
     type: WarehouseType
     withheld_if: str = ""
-    """The source's condition for the rows of people who were erased: they are read as if the column said nothing."""
+    """The source's condition for rows of erased people. In these, the column is read as if it said nothing."""
 
     @property
     def quoted(self) -> str:
@@ -133,12 +133,12 @@ class ColumnPlan:
 
     @property
     def mark(self) -> str:
-        """What tells its values from those of other columns, in a checksum of values: eight characters."""
+        """Eight characters before its values in a checksum of values, because other columns may have equal values."""
         return hashlib.sha256(self.name.encode()).hexdigest()[:8]
 
     @property
     def source_type(self) -> str:
-        """Its type in the source, as records have it: what lands hashed is another thing than what lands in clear."""
+        """Its type in the source, for the records. A hashed column has another type there than a clear one."""
         return f"{HASH_OF}{self.source.column_type}" if self.sent.is_hash else self.source.column_type
 
     @property
@@ -147,12 +147,12 @@ class ColumnPlan:
 
     @property
     def in_marks(self) -> bool:
-        """Whether every field of the column stands in quotation marks, which the line then brings."""
+        """Whether every field of the column stands in quotation marks. Then the line brings them."""
         return self.sent.quoted and not self.may_be_empty
 
     @property
     def may_be_empty(self) -> bool:
-        """Whether the field may be that of NULL: nothing, without quotation marks."""
+        """Whether the field may be the one of NULL: nothing, without quotation marks."""
         return self.source.nullable or self.may_be_unfit
 
 
@@ -162,9 +162,9 @@ class TablePlan:
     name: str
     columns: tuple[ColumnPlan, ...]
     arrival_name: str
-    """In the arrival schema."""
+    """Its name in the arrival schema."""
     change_column: ColumnPlan | None = None
-    """Of an incremental table."""
+    """Tells which rows of an incremental table are new."""
 
     @property
     def key(self) -> tuple[ColumnPlan, ...]:
@@ -177,7 +177,7 @@ class TablePlan:
 
     @property
     def first_key(self) -> ColumnPlan | None:
-        """A whole number by which the rows can be read and published in blocks: first in the key and in the line."""
+        """The first column of key and line, if it is a whole number. Rows can be read and published in blocks of it."""
         key = self.key
         if not (self.source.in_key_order and key and key[0] is self.columns[0] and len(self.columns) > 1):
             return None
@@ -193,9 +193,9 @@ class TablePlan:
         return [column.name for column in self.columns] + ([EXCEPTIONS] if self.keeps_exceptions else [])
 
     def fields(self, expressions: Sequence[str], exceptions: str) -> list[str]:
-        """The parts that make a row's line of CSV, once joined: a field for each column, and what is between them.
+        """The parts of a row's line of CSV, to be joined: a field for each column, and the text between fields.
 
-        ``expressions`` are the fields, in the SQL of either side; ``exceptions`` is that of ``EXCEPTIONS``.
+        ``expressions`` are the fields in the SQL of either side. ``exceptions`` is the expression of ``EXCEPTIONS``.
         """
         fields = [(field, column.in_marks) for field, column in zip(expressions, self.columns, strict=True)]
         fields += [(exceptions, False)] if self.keeps_exceptions else []

@@ -1,4 +1,4 @@
-"""What changed in the source's schema since the last landing, judged before a row is read."""
+"""Changes of the source's schema since the last landing, judged before a row is read."""
 
 import dataclasses
 import re
@@ -9,7 +9,7 @@ from landing.columns import TablePlan
 
 @dataclasses.dataclass(frozen=True)
 class KnownColumn:
-    """A column as it was when its table was last published."""
+    """A column at the last publication of its table."""
 
     source_table: str
     source_column: str
@@ -21,17 +21,17 @@ class KnownColumn:
 
 @dataclasses.dataclass
 class DriftVerdict:
-    """What a table's drift means for this landing."""
+    """The consequences of a table's drift for this landing."""
 
     is_new: bool = False
     added: list[str] = dataclasses.field(default_factory=list)
     """Warehouse names of columns to add."""
     widened: list[str] = dataclasses.field(default_factory=list)
-    """Warehouse names of columns whose raw type grows."""
+    """Warehouse names of columns with a wider raw type."""
     notes: list[str] = dataclasses.field(default_factory=list)
-    """What is reported and lands."""
+    """Changes that land and are reported."""
     breaking: list[str] = dataclasses.field(default_factory=list)
-    """What stops the table unless drift is accepted."""
+    """Changes that stop the table, unless drift is accepted."""
 
     @property
     def adopts(self) -> bool:
@@ -42,7 +42,7 @@ class DriftVerdict:
 def judge(table: TablePlan, known: Sequence[KnownColumn], holds: Callable[[str, str], bool]) -> DriftVerdict:
     """Compare a table's plan with its columns of the last landing.
 
-    ``holds`` says of two types of the source whether the second has every value of the first.
+    ``holds`` takes two types of the source and says whether the second has every value of the first.
     """
     if not known:
         return DriftVerdict(is_new=True)
@@ -79,7 +79,7 @@ def judge(table: TablePlan, known: Sequence[KnownColumn], holds: Callable[[str, 
 
 
 def vanished(followed: Iterable[str], present: set[str], views: set[str]) -> dict[str, str]:
-    """By source table: those of the last landing that the source no longer has, or has as views that do not land."""
+    """Source tables of the last landing that are gone, or are now views that do not land. Each with its reason."""
     return {
         table: "it is a view now, and INGEST_VIEWS is not set"
         if table in views

@@ -1,4 +1,4 @@
-"""What every program that connects asks of its environment: secrets that may be in files, and TLS that is verified."""
+"""The environment of every program that connects: secrets, perhaps in files, and verified TLS."""
 
 import os
 import re
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 SECRET = re.compile(r"(?:MYSQL|PG|REDSHIFT|INGEST|DBT|ROLE|MASKING|ERASURE)[A-Z_]*(?:PASSWORD|KEY)")
-"""The project's passwords and keys. Each may be given as ``<name>_FILE`` instead: the path of a file that holds it."""
+"""The project's passwords and keys. ``<name>_FILE`` may give the path of a file with the secret instead."""
 _LOCAL = ("127.0.0.1", "localhost", "::1")
 
 
@@ -16,12 +16,12 @@ class SettingsError(Exception):
 
 
 def is_local(host: str) -> bool:
-    """Whether the name means this machine whatever a name server says; a path is that of a socket."""
+    """Whether the name means this machine, independent of any name server. A path is a socket's."""
     return host in _LOCAL or host.startswith("/")
 
 
 def secret(environment: Mapping[str, str], name: str) -> str:
-    """The secret's text; a file, where one is named, goes first.
+    """The secret's text. If a file is named, it goes first.
 
     Raises:
         SettingsError: the file cannot be read. Names the variable and the path, never the content.
@@ -39,8 +39,8 @@ def secret(environment: Mapping[str, str], name: str) -> str:
 def warehouse_tls(environment: Mapping[str, str], prefix: str = "PG") -> dict[str, str]:
     """libpq's ``PGSSLMODE`` and ``PGSSLROOTCERT``: verified in full unless a Postgres is on this machine.
 
-    The authorities are those this machine trusts, by path: libpq's own word for them, ``system``, means a folder of
-    whoever compiled the driver's wheel.
+    The authorities are this machine's, by path. libpq's own word for them, ``system``, means a folder on the machine
+    that compiled the driver's wheel.
     """
     host = environment.get(f"{prefix}HOST", "").strip()
     if not host or prefix == "PG" and is_local(host):

@@ -1,7 +1,8 @@
-"""People who were erased, and whose personal data the source still has: their rows land without it.
+"""The list of erased people. Their rows land without the personal data still present in the source.
 
-The list holds no key of a person, only its HMAC-SHA256 under ``ERASURE_KEY``: who reads it cannot tell who is on it,
-and the landing finds them among the keys of the source. ``python -m privacy erase`` writes it, the landing only reads.
+1. ``python -m privacy erase`` writes the list. The landing only reads it.
+2. The list holds no key of a person, only its HMAC-SHA256 under ``ERASURE_KEY``. A reader cannot tell who is on it.
+3. The landing hashes the keys of the source and compares them with the list.
 """
 
 import dataclasses
@@ -12,7 +13,7 @@ from collections.abc import Iterable
 from landing.settings import SettingsError
 
 ERASED = "erased"
-"""What a text becomes; it may be one that nothing downstream takes empty."""
+"""Replaces a text. It is not empty, because later steps may refuse an empty one."""
 
 
 def subject_hash(key: str, subject: str, value: str) -> str:
@@ -21,13 +22,13 @@ def subject_hash(key: str, subject: str, value: str) -> str:
 
 
 def key_check(key: str) -> str:
-    """What tells whether a list was written under this key."""
+    """A mark of the key. It shows whether a list was written under this key."""
     return hmac.new(key.encode(), b"", hashlib.sha256).hexdigest()
 
 
 @dataclasses.dataclass(frozen=True)
 class ErasureRule:
-    """Of one raw table: the column that says whose a row is, and those that an erased person's row loses."""
+    """For one raw table: the column with the person's key, and the columns emptied for an erased person."""
 
     subject: str
     subject_column: str
@@ -35,14 +36,14 @@ class ErasureRule:
 
 
 class Suppressions:
-    """The list as the landing finds it; empty for most."""
+    """The list as read by the landing. Most projects have an empty one."""
 
     def __init__(self, hashes: Iterable[str] = (), rules: dict[str, ErasureRule] | None = None, key: str = "") -> None:
         self._hashes, self._rules, self._key = frozenset(hashes), rules or {}, key
 
     @staticmethod
     def check(key: str, checks: set[str]) -> None:
-        """Raise ``SettingsError`` where ``key`` is not the one the list was written under (``checks``)."""
+        """Raise ``SettingsError`` if the list was written under another key; ``checks`` are the marks in the list."""
         if checks - {key_check(key)}:
             what = "is not the key that" if key else "is not set; with it"
             raise SettingsError(

@@ -1,4 +1,4 @@
-"""Files of rows, between the reader that finishes them and whoever copies them into the arrival schema."""
+"""Files of rows. The reader finishes them; the caller copies them into the arrival schema."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from landing.columns import TablePlan
 
 @dataclasses.dataclass(frozen=True)
 class RowFile:
-    """A CSV file with a header of ``table.arrival_columns``; empty fields without quotation marks are NULL."""
+    """A CSV file with a header of ``table.arrival_columns``. An empty field without quotation marks is NULL."""
 
     table: TablePlan
     path: Path
@@ -18,13 +18,13 @@ class RowFile:
 
 @dataclasses.dataclass(frozen=True)
 class CopyResult:
-    """What became of a batch of files; those that were copied are removed."""
+    """The result of copying a batch of files. Copied files are removed."""
 
     files: Sequence[RowFile]
     load_id: str
     refused: dict[str, str]
-    """Why the warehouse refused a table's files, by ``arrival_name``."""
+    """Reasons of the warehouse for refusing a table's files, by ``arrival_name``."""
 
 
 class CopyUnavailable(Exception):
-    """Files could not be copied, whatever is in them. What was published before is untouched."""
+    """Files could not be copied; their content is not the cause. Rows published before are untouched."""

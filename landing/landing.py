@@ -1,4 +1,4 @@
-"""One landing: read -> loaded -> publish. Who copies the files in between is the caller's affair."""
+"""One landing: read -> loaded -> publish. The caller copies the files in between."""
 
 import contextlib
 import datetime
@@ -40,10 +40,10 @@ log = logging.getLogger("landing")
 
 @contextlib.contextmanager
 def open_landing(settings: Settings) -> Iterator["Landing"]:
-    """Take the lock, open MySQL's snapshot and plan; at the end, close everything and remove the files.
+    """Take the lock, open MySQL's snapshot and plan. At the end, close everything and remove the files.
 
     Raises:
-        SourceUnavailable: MySQL cannot be reached or went away. What was published before is untouched.
+        SourceUnavailable: MySQL cannot be reached or went away. Rows published before are untouched.
         WarehouseUnavailable: the same for the warehouse.
         AnotherLanding: one into the same schema is running.
         SettingsError: ``AS_OF`` lies before the last landing, a pattern fits nothing in the source, or the raw schema
@@ -68,7 +68,7 @@ def open_landing(settings: Settings) -> Iterator["Landing"]:
 
 
 def _work_folder(settings: Settings) -> Path:
-    """A new private folder; those that killed landings left are removed, as long as they are ours."""
+    """Make a new private folder. Our folders of killed landings are removed."""
     settings.work_folder.mkdir(parents=True, exist_ok=True)
     for left in settings.work_folder.glob(f"{settings.work_prefix}*"):
         if left.is_dir() and not left.is_symlink() and left.stat().st_uid == os.geteuid():
@@ -77,10 +77,12 @@ def _work_folder(settings: Settings) -> Path:
 
 
 class Landing:
-    """One landing, from what the last one left to what the next one finds.
+    """One landing, in four steps.
 
-    1. ``read`` yields finished files while MySQL sends on; the caller copies them and says so by ``loaded``.
-    2. ``publish`` verifies what arrived and makes it visible, all tables at one moment.
+    1. The landing is made: records of the last landing are read, tables are planned, drift is judged.
+    2. ``read`` yields finished files while MySQL sends on.
+    3. The caller copies them and reports them by ``loaded``.
+    4. ``publish`` verifies the arrived rows and makes all tables visible at one moment.
     """
 
     def __init__(self, settings: Settings, warehouse: Warehouse, folder: Path):
@@ -88,16 +90,16 @@ class Landing:
         self.warehouse = warehouse
         self.records = warehouse.records
         self.folder = folder
-        """For files, those of whoever copies them too; removed when the landing is closed."""
+        """For the landing's files and those of the caller. Removed when the landing is closed."""
         self.started_at = datetime.datetime.now(datetime.timezone.utc)
         self._clock = time.monotonic()
         self._reports: dict[str, TableReport] = {}
         self._reads: dict[TablePlan, TableRead] = {}
-        """Of the tables that were read to the end."""
+        """The tables read to their end."""
         self._verdicts: dict[str, DriftVerdict] = {}
         self._load_ids: dict[str, list[str]] = {}
         self._forgotten: dict[str, str] = {}
-        """Raw tables that are not followed any more, each with the one that takes its place, or nothing."""
+        """Raw tables no longer followed, each with the raw table in its place, or nothing."""
         self._read_files: queue.Queue[RowFile | BaseException | None] = queue.Queue()
         self._reader: threading.Thread | None = None
         warehouse.prepare()
@@ -130,12 +132,12 @@ class Landing:
     def close(self) -> None:
         """End the reader, if it has not ended, and the connection to MySQL."""
         if self._reader and self._reader.is_alive():
-            self._source.abort()  # or it would wait for rows that nobody needs
+            self._source.abort()  # else it would wait for rows nobody needs
             self._reader.join()
         self._source.close()
 
     def _loaded_at(self) -> datetime.datetime:
-        """The clock of this landing: later than the last landing's, so that a row's time tells which one changed it."""
+        """The clock of this landing. It is later than the last landing's, so a row's time names the landing."""
         last = self.records.last_loaded_at()
         now = self.settings.as_of or self.started_at
         if last and now < last and self.settings.as_of:
@@ -147,7 +149,7 @@ class Landing:
         return max(now, last + datetime.timedelta(microseconds=1)) if last else now
 
     def _plan(self) -> list[TablePlan]:
-        """What to read, once the drift of the schema is judged."""
+        """Plan the tables and judge their drift. Returns the tables to read."""
         found = self._source.tables()
         plans, refused = self._planner.tables(found)
         for name, reason in refused.items():
@@ -198,7 +200,7 @@ class Landing:
     # from MySQL into files, and the files into the arrival schema
 
     def read(self) -> Iterator[list[RowFile]]:
-        """Finished files of rows, as many as there are by then; a thread reads on while they are copied.
+        """Yield finished files of rows, all at hand each time. A thread reads on while they are copied.
 
         Raises:
             SourceUnavailable: MySQL went away.
@@ -222,7 +224,7 @@ class Landing:
         self._source.close()  # nothing more is asked, and its snapshot costs MySQL old row versions
 
     def loaded(self, result: CopyResult) -> None:
-        """Take note of files that were copied, or refused."""
+        """Take note of copied and refused files."""
         reached("files loaded")
         self.warehouse.check()
         for file in result.files:
@@ -233,7 +235,7 @@ class Landing:
                 report.status, report.reason = "failed", result.refused[file.table.arrival_name]
 
     def _read_tables(self) -> None:
-        """The reading thread: hands over files, then None; or what went wrong."""
+        """The reading thread. It hands over files, then None; or the error."""
         try:
             for table in self._tables:
                 try:
@@ -264,7 +266,7 @@ class Landing:
     # verify, publish
 
     def publish(self) -> LandingReport:
-        """Everything that arrived as it was sent becomes visible at one moment, together with its records.
+        """Verify the arrived rows, and make all verified tables and their records visible at one moment.
 
         Raises:
             WarehouseUnavailable: nothing, or everything, was published.
@@ -277,7 +279,7 @@ class Landing:
         return report
 
     def _verified(self, table: TablePlan) -> bool:
-        """Whether what arrived is what was loaded."""
+        """Whether exactly the loaded rows arrived. If not, the table's report says why."""
         report, read = self._report(table), self._reads[table]
         session = self.warehouse.session
         reached("verifying", table.name)
@@ -308,7 +310,7 @@ class Landing:
         return report.status != "failed"
 
     def _publish(self, changed: list[TablePlan], unchanged: list[TablePlan]) -> LandingReport:
-        """Everything that is verified becomes visible at one moment, together with its records."""
+        """Publish without the refused tables: try again with one table less until the transaction commits."""
         run = LandingRun(str(uuid.uuid4()), self.started_at, self.loaded_at)
         remaining, changes = list(changed), None
         while changes is None:
@@ -332,7 +334,7 @@ class Landing:
     def _try_to_publish(
         self, remaining: list[TablePlan], unchanged: list[TablePlan], run: LandingRun
     ) -> dict[TablePlan, ChangeCounts] | None:
-        """What the transaction did to each table; None, and one table less, where the warehouse refuses one."""
+        """The changes of each table. If the warehouse refuses one, None, and ``remaining`` is one table shorter."""
         warehouse, changes = self.warehouse, {}
         warehouse.begin()
         reached("transaction begun")
@@ -356,7 +358,7 @@ class Landing:
             reached("published", table.name)
         for table in unchanged:
             self._record(table, run, ChangeCounts(0, 0, 0))
-            if self._verdicts[table.name].notes:  # what changed in its definition is known from now on
+            if self._verdicts[table.name].notes:  # changes of its definition are known from now on
                 self.records.record_columns(table)
         self.records.record_run(run)
         reached("committing")
@@ -374,7 +376,7 @@ class Landing:
         return f"it could not be published ({why}). The last good rows are untouched. {remedy}"
 
     def _tidy(self, published: list[TablePlan]) -> None:
-        """What follows publication; a failure here takes nothing back, and the next landing tidies again."""
+        """Analyze tables and drop arrivals. A failure here takes nothing back; the next landing tidies again."""
         try:
             for table in published:
                 queries.analyze(self.warehouse.session, table)

@@ -9,14 +9,15 @@ RESERVED = {
     *("ctid", "cmin", "cmax", "oid", "tableoid", "xmin", "xmax"),  # no column can have these
     *("landing_runs", "landing_tables", "landing_deletions", "landing_exceptions", "landing_columns", "landing_state"),
 }
-"""What PostgreSQL refuses. A table brings a type of its name after an underscore, and ``_landing_runs`` is there."""
+"""Names refused by PostgreSQL. Each table brings a type named after it with an underscore in front, so a table
+``landing_runs`` would clash with ``_landing_runs``."""
 
 
 def snake_case(name: str) -> str:
     """``customerNumber`` -> ``customer_number``, ``MSRP`` -> ``msrp``, ``Order ID`` -> ``order_id``.
 
-    What is neither an ASCII letter nor a digit separates words. No name starts with an underscore and a letter:
-    those are kept for the landing's own columns and tables. ``ctid`` -> ``ctid_``: see ``RESERVED``.
+    Any character but ASCII letters and digits separates words. No name starts with an underscore and a letter,
+    because the landing's own columns and tables do. ``ctid`` -> ``ctid_``: see ``RESERVED``.
     """
     spaced = re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name))
     words = re.sub(r"[^a-z0-9]+", "_", spaced.lower()).strip("_")
@@ -28,15 +29,15 @@ def snake_case(name: str) -> str:
 def warehouse_names(names: Iterable[str]) -> dict[str, str]:
     """A distinct warehouse name for each MySQL name.
 
-    Where two become the same, the one that needed no change keeps it (else the first in alphabetical order);
-    the others, and names that are too long, end in a hash of their MySQL name.
+    1. If two names become the same, the one without a change keeps it, else the first in alphabetical order.
+    2. The others end in a hash of their MySQL name. So do names that are too long.
     """
     given: dict[str, str] = {}
     taken: set[str] = set()
     for name in sorted(names, key=lambda name: (snake_case(name) != name, name)):
         plain = found = snake_case(name)
         digest = hashlib.sha256(name.encode()).hexdigest()
-        for length in range(8, len(digest)):  # longer only where another name already looks like that
+        for length in range(8, len(digest)):  # longer only if another name already looks like that
             if len(found) <= MAX_LENGTH and found not in taken:
                 break
             found = f"{plain[: MAX_LENGTH - 1 - length]}_{digest[:length]}"
@@ -46,14 +47,14 @@ def warehouse_names(names: Iterable[str]) -> dict[str, str]:
 
 
 def fit(name: str) -> str:
-    """A name of the landing's own, which is distinct also where it is too long."""
+    """A name of the landing's own. If it is too long, a hash keeps it distinct."""
     if len(name) <= MAX_LENGTH:
         return name
     return f"{name[: MAX_LENGTH - 9]}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def raw_schema(database: str) -> str:
-    """Where the tables of a MySQL database land."""
+    """The schema for the tables of a MySQL database."""
     return fit(f"raw_{snake_case(database)}")
 
 

@@ -1,21 +1,21 @@
-"""Which part of a source's table was read, or rather loaded: what publication has to know of the rows that arrived."""
+"""The part of a source's table that was loaded. Publication compares arrived rows with this part of the raw table."""
 
 import dataclasses
 
 
 @dataclasses.dataclass(frozen=True)
 class WholeTable:
-    """All rows: raw rows that are not among them are gone from the source."""
+    """All rows. A raw row not among them is gone from the source."""
 
 
 @dataclasses.dataclass(frozen=True)
 class NewerRows:
-    """Rows that may have changed, by a change column: raw rows that are not among them stay."""
+    """Rows that may have changed, by a change column. Other raw rows stay."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Blocks:
-    """All rows of some blocks: those whose first key column, without its last ``bits`` bits, is one of ``numbers``."""
+    """All rows of the blocks in ``numbers``. A row's block is its first key column without its last ``bits`` bits."""
 
     bits: int
     numbers: tuple[int, ...]

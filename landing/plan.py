@@ -1,4 +1,4 @@
-"""Per table: how its rows are sent, its columns in the warehouse, and what the settings leave out, hash or withhold."""
+"""The plan of each table: how its rows are sent, its warehouse columns, and columns left out, hashed or withheld."""
 
 import dataclasses
 import hashlib
@@ -13,7 +13,7 @@ from landing.settings import Settings
 from landing.warehouse.protocol import Warehouse
 
 MAX_COLUMNS = 1598
-"""PostgreSQL's 1,600 without ``_loaded_at`` and, while rows arrive, ``_exceptions``."""
+"""PostgreSQL's 1,600, less ``_loaded_at`` and ``_exceptions`` (while rows arrive)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,9 +26,9 @@ class Planner:
     suppressions: Suppressions
 
     def tables(self, found: Sequence[SourceTable]) -> tuple[list[TablePlan], dict[str, str]]:
-        """A plan for each table the settings ask for, and by MySQL name the reason for each that cannot land.
+        """A plan for each selected table; and for each one that cannot land, the reason by MySQL name.
 
-        ``found`` are all there are: what a table is named must not depend on which others land with it.
+        ``found`` are all tables of the source, because a table's name must not depend on the selection.
         """
         names = warehouse_names(table.name for table in found)
         plans, refused = [], {}
@@ -46,7 +46,7 @@ class Planner:
         return plans, refused
 
     def table(self, table: SourceTable, name: str, check_texts: bool = False) -> TablePlan:
-        """Raises ``NoPolicy`` where a column's type has none, naming the column, or the table cannot be held."""
+        """Raises ``NoPolicy`` if a column's type has no policy (naming the column), or if the table cannot be held."""
         kept = [column for column in table.columns if not self.settings.leaves_out(table.name, column.name)]
         if not kept:
             doubt = " (does the view still work, and may the user EXECUTE the functions that it calls?)"
@@ -83,7 +83,7 @@ class Planner:
         return ColumnPlan(column, name, sent, self.warehouse.type_of(sent), withheld_if)
 
     def _change_column(self, plan: TablePlan) -> ColumnPlan | None:
-        """Of an incremental table."""
+        """The change column of an incremental table; None for any other."""
         table = plan.source
         tells = [column.name for column in table.columns if self.settings.tells_change(table.name, column.name)]
         if not tells:
@@ -98,10 +98,9 @@ class Planner:
         return found
 
     def _withheld(self, table: SourceTable, name: str, names: dict[str, str]) -> tuple[str, frozenset[str]]:
-        """The condition for the rows of people who were erased, and the columns that they lose.
+        """The condition for rows of erased people, and the columns to withhold.
 
-        Empty where the list, or the snapshot, has none of them; no query is made where the list has none for this
-        table.
+        Empty if the list or the snapshot has none of them. If the list has none for this table, MySQL is not asked.
         """
         rule = self.suppressions.rule(name)
         if rule is None:

@@ -1,4 +1,4 @@
-"""What landings leave in the raw schema for the next one, and for people: ``_landing_*``."""
+"""Records in the raw schema, for the next landing and for people: ``_landing_*``."""
 
 import dataclasses
 import datetime
@@ -19,17 +19,17 @@ _SQL = Path(__file__).with_suffix(".sql")
 
 @dataclasses.dataclass(frozen=True)
 class LandingRun:
-    """One landing, as its records name it."""
+    """One landing, as named in its records."""
 
     id: str
     started_at: datetime.datetime
     loaded_at: datetime.datetime
-    """Its clock: the ``_loaded_at`` of the rows that it changes."""
+    """Its clock: the ``_loaded_at`` of the rows it changes."""
 
 
 @dataclasses.dataclass(frozen=True)
 class ChangeCounts:
-    """What publication did to one raw table."""
+    """Numbers of rows changed in one raw table by its publication."""
 
     inserted: int
     updated: int
@@ -39,7 +39,7 @@ class ChangeCounts:
 
 @dataclasses.dataclass(frozen=True)
 class TableState:
-    """What is known of a raw table since it was last compared with the source as a whole."""
+    """A raw table at its last comparison with the whole source table."""
 
     row_count: int
     digests: list[str]
@@ -52,16 +52,16 @@ class RecordTypes:
 
     text: str = "text"
     text_list: str = "text[]"
-    """Digests are kept as a list, or as one text with commas."""
+    """The type for digests: a list, or one text with commas."""
     numeric: str = "numeric"
     most_digests: int | None = None
-    """What a ``text_list`` holds; a table with more is compared row by row each time."""
+    """The most digests of a ``text_list``. A table with more is compared row by row each time."""
     keeps_suppressions: bool = True
-    """Whether people can be erased there; where not, the settings refuse a key."""
+    """Whether people can be erased there. If not, the settings refuse a key."""
 
 
 class Records:
-    """Reads and writes them; what is written becomes visible with the rows that it is about."""
+    """Reads and writes the records. A new record becomes visible together with its rows."""
 
     def __init__(self, session: Session, types: RecordTypes):
         self._session, self._types = session, types
@@ -73,12 +73,12 @@ class Records:
             if statement.strip():
                 self._session.execute(statement)
 
-    # what earlier landings left
+    # records of earlier landings
 
     def known_columns(self, present: Mapping[tuple[str, str], str]) -> dict[str, list[KnownColumn]]:
-        """By warehouse table: its columns as of the last landing that published it, if they still are there.
+        """The columns of each warehouse table at its last publication, if they are still there.
 
-        ``present`` are the types of the raw schema's columns, by table and name; empty where nobody says.
+        ``present`` are the types of the raw schema's columns, by table and name. A type is empty if it is unknown.
         """
         known: dict[str, list[KnownColumn]] = {}
         for table, *column in self._session.rows(
@@ -100,10 +100,10 @@ class Records:
         }
 
     def suppressions(self) -> Suppressions:
-        """Who was erased.
+        """The list of erased people.
 
         Raises:
-            SettingsError: somebody was, and ``ERASURE_KEY`` is missing or another.
+            SettingsError: somebody was erased, and ``ERASURE_KEY`` is missing or another.
         """
         erasure = self._session.erasure
         if not self._types.keeps_suppressions or self._session.value(
@@ -123,7 +123,7 @@ class Records:
         )
 
     def other_source(self) -> str | None:
-        """Another MySQL database, of nearly the same name, whose tables the raw schema holds."""
+        """Another MySQL database of nearly the same name, if its tables are in the raw schema."""
         name: str | None = self._session.value(
             f"select max(source_database) from {self._raw}._landing_runs where source_database <> %s",
             (self._settings.database,),
@@ -135,11 +135,11 @@ class Records:
         return moment
 
     def exceptions(self, table: TablePlan) -> int:
-        """How many values of the raw table are NULL because they could not be held."""
+        """How many values of the raw table are NULL because their type cannot hold them."""
         count = f"select count(*) from {self._raw}._landing_exceptions where table_name = %s"
         return int(self._session.value(count, (table.name,)))
 
-    # what this landing leaves
+    # records of this landing
 
     def record_table(
         self, run: LandingRun, table: TablePlan, change: ChangeCounts, total: RowSum, exceptions: int, load_id: str
@@ -182,6 +182,6 @@ class Records:
         reached("run recorded")
 
     def forget(self, table_name: str) -> None:
-        """Stop following a table that the source no longer has; its raw rows stay."""
+        """Stop following a raw table. Its rows stay."""
         for record in ("_landing_columns", "_landing_state"):
             self._session.execute(f"delete from {self._raw}.{record} where table_name = %s", (table_name,))

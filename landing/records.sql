@@ -1,4 +1,4 @@
--- What landings leave in the raw schema. Names in braces are filled in: the schema, and types of either warehouse.
+-- The records of landings in the raw schema. Names in braces are filled in: the schema, and the warehouse's types.
 create table if not exists {raw}._landing_runs (
     run_id {text} not null primary key,
     started_at timestamptz not null,

@@ -1,22 +1,22 @@
-"""What a landing says it did."""
+"""The result of a landing."""
 
 import dataclasses
 
 
 @dataclasses.dataclass
 class TableReport:
-    """What a landing did with one table."""
+    """The result of one table."""
 
     source_table: str
     table: str | None = None
     status: str = "failed"
-    """``landed``, ``unchanged`` (the source's rows are the same, byte for byte, as last time) or ``failed``."""
+    """``landed``, ``failed``, or ``unchanged``: the source's rows are the same as last time, byte for byte."""
     reason: str = ""
     rows: int = 0
     """Rows MySQL sent."""
     checksum: int = 0
     loaded: int = 0
-    """Of these, rows that were loaded to be compared: all, or those of blocks of keys where something changed."""
+    """Rows loaded to be compared: all, or only those of changed blocks of keys."""
     inserted: int = 0
     updated: int = 0
     deleted: int = 0
@@ -26,7 +26,7 @@ class TableReport:
 
 @dataclasses.dataclass
 class LandingReport:
-    """What a landing did; ``status`` is ``ok``, or ``failed`` when at least one table did not land."""
+    """The result of a landing. ``status`` is ``ok``, or ``failed`` if at least one table did not land."""
 
     run_id: str
     loaded_at: str

@@ -1,4 +1,4 @@
-"""What the environment and the command line ask of a landing."""
+"""The settings of a landing, from the environment and the command line."""
 
 import dataclasses
 import datetime
@@ -20,20 +20,20 @@ __all__ = ["Settings", "SettingsError", "from_environment", "words"]
 
 @dataclasses.dataclass(frozen=True)
 class Bucket:
-    """Where files wait for Redshift's COPY, and as whom it reads them."""
+    """The bucket with files for Redshift's COPY, and COPY's role."""
 
     name: str
     prefix: str
-    """Begins the key of every file; ends in a slash."""
+    """Begins the key of every file. It is empty or ends in a slash."""
     copy_role: str
-    """ARN of the role that COPY names."""
+    """ARN of the role named in COPY."""
     region: str = ""
-    """Of the bucket; empty where it is Redshift's own."""
+    """The bucket's region; empty if it is Redshift's own."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """Patterns are shell patterns (``order*``); columns are given as ``table.column``, in MySQL's names."""
+    """Patterns are shell patterns (``order*``). A column is ``table.column``, in MySQL's names."""
 
     mysql: dict[str, Any] = dataclasses.field(repr=False)
     """Arguments of ``pymysql.connect``."""
@@ -42,7 +42,7 @@ class Settings:
     """libpq parameters of the warehouse."""
     warehouse: Literal["postgres", "redshift"] = "postgres"
     bucket: Bucket | None = None
-    """Redshift's, and never empty there."""
+    """For Redshift only, and always there."""
     include: tuple[str, ...] = ("*",)
     exclude: tuple[str, ...] = ()
     with_views: bool = False
@@ -61,19 +61,19 @@ class Settings:
     statement_timeout: int = 3600
     """Seconds MySQL may spend on one table."""
     greeting_timeout: int = 30
-    """Seconds to wait for the answer of a MySQL that took the connection."""
+    """Seconds to wait for MySQL's answer after it took the connection."""
     checksum: Literal["crc32", "md5"] | None = None
-    """None: CRC32 where the warehouse has MySQL's, as PostgreSQL 18 does; 32 bits of an MD5 elsewhere."""
+    """None: CRC32 if the warehouse has MySQL's, as PostgreSQL 18 has; else 32 bits of an MD5."""
     lock_wait: int = 60
-    """Seconds to wait for another landing to end."""
+    """Seconds to wait for another landing to end; on Postgres also for a lock on a table."""
     chunk_rows: int = 250_000
     """Rows of one file. Files are loaded while MySQL sends the next."""
     work_folder: Path = Path(tempfile.gettempdir())
-    """Where a landing makes a folder of its own, which only its user can enter."""
+    """A landing makes its own folder in it. Only its user can enter that one."""
 
     @property
     def variables(self) -> str:
-        """What the names of the warehouse's variables begin with."""
+        """The beginning of the names of the warehouse's variables."""
         return "REDSHIFT_" if self.warehouse == "redshift" else "PG"
 
     @property
@@ -82,25 +82,26 @@ class Settings:
 
     @property
     def arrival_schema(self) -> str:
-        """Where rows wait until they are verified; emptied before and after every landing."""
+        """Holds rows until they are verified. It is emptied before and after every landing."""
         return fit(f"landing_{snake_case(self.database)}")
 
     @property
     def erasure_schema(self) -> str:
-        """Who was erased, and what of them; not in the raw schema, which may be dropped and landed anew."""
+        """Holds the list of erased people. The raw schema may be dropped and landed anew, so the list is not there."""
         return fit(f"erasure_{snake_case(self.database)}")
 
     @property
     def work_prefix(self) -> str:
-        """What the folders of landings into this schema, by this user, are named; the rest of the name is random."""
+        """Begins the name of each folder of landings into this schema by this user. The rest of the name is random."""
         where = (self.login["host"], self.login["port"], self.login["dbname"], self.raw_schema)
         return f"landing-{hashlib.sha256('|'.join((*where, str(os.geteuid()))).encode()).hexdigest()[:16]}-"
 
     def check_patterns(self, tables: Set[str], views: Set[str], columns: Sequence[str]) -> None:
-        """Raise ``SettingsError`` for a pattern that fits nothing: a typing error must not land what was to be hidden.
+        """Raise ``SettingsError`` for a pattern that fits nothing: a typing error must not land a hidden column.
 
-        ``tables`` are those of the source and of earlier landings, ``columns`` those of both kinds as ``table.column``.
-        Tables to leave out may be there tomorrow, so of these only a name without ``*``, ``?`` or ``[`` must fit.
+        ``tables`` are the tables of the source and of earlier landings. ``columns`` are those of the source's tables
+        and views, as ``table.column``. A table to leave out may come tomorrow, so only its full name must fit, not a
+        pattern with ``*``, ``?`` or ``[``.
         """
         may_land = tables | views if self.with_views else tables
         for what, names, patterns in (
@@ -131,17 +132,20 @@ class Settings:
         return _matches(f"{table}.{column}", self.hashed_columns)
 
     def tells_change(self, table: str, column: str) -> bool:
-        """Whether the column tells which rows of an incremental table are new."""
+        """Whether the column shows new rows of an incremental table."""
         return f"{table}.{column}" in self.incremental
 
 
 def from_environment(environment: Mapping[str, str] = os.environ, **options: Any) -> Settings:
-    """Read ``MYSQL_*``, libpq's ``PG*`` (``REDSHIFT_*`` where ``DBT_TARGET`` says so) and ``INGEST_*``; ``options``
-    from the command line go first.
+    """Read the settings of a landing from these variables; ``options`` from the command line go first.
 
-    The landing logs in to the warehouse as ``INGEST_USER`` where that is set, else as dbt's user. A secret may be in a
-    file instead: ``MYSQL_PASSWORD_FILE``, ``PGPASSWORD_FILE``, ``INGEST_PASSWORD_FILE``, ``INGEST_HASH_KEY_FILE``,
-    ``ERASURE_KEY_FILE``.
+    1. ``MYSQL_*`` and ``INGEST_*``.
+    2. libpq's ``PG*``, or ``REDSHIFT_*`` if ``DBT_TARGET`` is ``redshift``.
+    3. ``ERASURE_KEY`` and ``AS_OF``.
+
+    The landing logs in to the warehouse as ``INGEST_USER`` if that is set, else as dbt's user. A secret may be in a
+    file instead: ``MYSQL_PASSWORD_FILE``, ``PGPASSWORD_FILE``, ``REDSHIFT_PASSWORD_FILE``, ``INGEST_PASSWORD_FILE``,
+    ``INGEST_HASH_KEY_FILE``, ``ERASURE_KEY_FILE``.
 
     Raises:
         SettingsError: names the variable.

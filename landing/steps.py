@@ -1,4 +1,4 @@
-"""Named moments of a landing, told to whoever asks: where a test stops, kills or cuts, and what a log may follow."""
+"""Named moments of a landing. A test stops, kills or cuts a landing at one of them; a log may follow them."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ STEPS = (
 )
 
 watchers: list[Callable[[str, str], None]] = []
-"""Each is called with a step of ``STEPS`` and what it is about: a table, a file, a statement."""
+"""Each is called with a step of ``STEPS`` and its subject: a table, a file, a statement."""
 
 
 def reached(step: str, about: object = "") -> None:

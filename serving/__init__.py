@@ -1,1 +1,1 @@
-"""What is made of the star schema for people and programs. Each folder stands alone; nothing else reads from here."""
+"""Products of the star schema for people and programs. Each folder stands alone, and nothing else reads from here."""

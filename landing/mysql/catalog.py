@@ -1,4 +1,4 @@
-"""What MySQL's catalog says: tables, views, columns, keys."""
+"""MySQL's catalog: tables, views, columns, keys."""
 
 import dataclasses
 from collections.abc import Callable, Collection
@@ -11,7 +11,7 @@ Query = Callable[[str], tuple[tuple[Any, ...], ...]]
 
 
 def tables(query: Query, held: Collection[str]) -> list[SourceTable]:
-    """All tables and views that are held, the largest first; others came later than the snapshot."""
+    """All held tables and views, the largest first. Others were made after the snapshot."""
     rows = query(
         "SELECT t.table_name, coalesce(t.table_rows, 0), coalesce(e.transactions = 'YES', t.table_type = 'VIEW'),"
         " coalesce(t.table_type = 'VIEW', 0)"
@@ -21,7 +21,7 @@ def tables(query: Query, held: Collection[str]) -> list[SourceTable]:
     )
     columns, clustered = _columns(query)
     for name, _, _, is_view in rows:
-        if is_view:  # what a view says about NULL need not hold
+        if is_view:  # a view's word about NULL cannot be relied on
             columns[name] = [dataclasses.replace(column, nullable=True) for column in columns.get(name, ())]
     found = [
         SourceTable(

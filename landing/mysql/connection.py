@@ -1,4 +1,4 @@
-"""MySQL: one read-only connection, one consistent snapshot; which tables are there, and their rows as text."""
+"""MySQL: one read-only connection with one consistent snapshot, its tables, and their rows as text."""
 
 import threading
 from collections.abc import Iterable, Iterator
@@ -14,7 +14,7 @@ from landing.settings import Settings
 from landing.steps import reached
 
 _MARGIN = 60  # seconds beyond the statement timeout, after which a connection without a byte counts as lost
-_SESSION = (  # what the server's own settings would otherwise change in the rows, or leave out of them
+_SESSION = (  # settings of the server that could otherwise change rows, or leave some out
     "SET NAMES utf8mb4, time_zone = '+00:00', sql_select_limit = 18446744073709551615,"
     " sql_big_selects = 1, group_concat_max_len = 4294967295, net_write_timeout = 600, lock_wait_timeout = 60"
 )
@@ -35,7 +35,7 @@ class MySqlSource:
         """Connect and open the snapshot.
 
         Raises:
-            SourceUnavailable: says which server and user, and why.
+            SourceUnavailable: names the server and the user, and the reason.
         """
         self._settings = settings
         self._aborted = threading.Event()
@@ -74,7 +74,7 @@ class MySqlSource:
             self._connection.close()
 
     def abort(self) -> None:
-        """End what another thread is reading: it gets ``SourceUnavailable``."""
+        """End a read by another thread, which gets ``SourceUnavailable``."""
         self._aborted.set()
         packets.cut(self._connection)
 
@@ -90,7 +90,7 @@ class MySqlSource:
         return catalog.tables(self._query, self._held)
 
     def text_of(self, table: SourceTable, column: SourceColumn, format: LineFormat, check_texts: bool) -> SentText:
-        """How the values of a column travel, hashed where the settings say so. Raises ``text.NoPolicy``."""
+        """The text of a column's values, hashed if the settings say so. Raises ``text.NoPolicy``."""
         sent = text.text_of(column, format, check_texts)
         if table.is_view and column.data_type == "decimal":
             sent = text.without_minus_zero(sent)
@@ -107,12 +107,12 @@ class MySqlSource:
             yield from map(bytes.decode, rows)
 
     def is_one_of(self, column: SourceColumn, sent: SentText, values: Iterable[str]) -> str:
-        """Condition for the rows whose value, as it is sent, is one of these."""
+        """Condition for rows with one of these values, as they are sent."""
         literals = ", ".join(map(self._literal, values))
         return f"CAST({sent.sent.replace('{}', quote_mysql(column.name))} AS BINARY) IN ({literals})"
 
     def not_before(self, column: ColumnPlan, value: str) -> str:
-        """Condition for the rows whose value is not before this one, or empty."""
+        """Condition for rows with a value not before this one, or without a value."""
         newer = f"{text.value_of(column)} >= {self._literal(value)}"
         return f"({newer} OR {text.value_of(column)} IS NULL)" if column.may_be_empty else newer
 
@@ -163,7 +163,7 @@ class MySqlSource:
         return RowSum(int(rows or 0), int(checksum or 0))
 
     def bounds(self, table: TablePlan, column: ColumnPlan) -> tuple[int, int] | None:
-        """The smallest and the greatest value of a whole number; None where it is empty. Raises as ``stream``."""
+        """The smallest and the greatest value of a whole number; None without rows. Raises as ``stream``."""
         name = quote_mysql(column.source.name)
         both = f"COALESCE(CONCAT(MIN({name}), ',', MAX({name})), '')"
         ((found,),) = self.stream(text.select(self._settings.database, table.source.name, both))
@@ -176,8 +176,9 @@ class MySqlSource:
     def _hold_definitions(self) -> dict[str, str]:
         """Keep every table as it is defined until the connection closes, then open the snapshot.
 
-        A snapshot is of rows: a table that took the name of another after it, or a partition its place, would be read
-        without an error. Returns the tables and views, each with why it could not be held, or nothing.
+        A snapshot holds rows, not definitions. If another table took the name later, or another partition the place,
+        it would be read without an error. Returns the tables and views, each with the reason for not holding it, or
+        nothing.
         """
         held: dict[str, str] = {}
         engines: dict[str, str] = {}
@@ -194,7 +195,7 @@ class MySqlSource:
         return held
 
     def _look(self, table: str, limit: int) -> str:
-        """Why not, if it cannot be read."""
+        """The reason, if the table cannot be read; else nothing."""
         try:
             for _ in self.stream(f"{text.select(self._settings.database, table, '1')} LIMIT {limit}"):
                 pass
@@ -221,7 +222,7 @@ class MySqlSource:
 
 
 def _explain(error: Exception, settings: Settings) -> str:
-    """MySQL's error in words without any value of a row, and what to do about it."""
+    """MySQL's error in words, without any value of a row, and its remedy."""
     code = error.args[0] if error.args and isinstance(error.args[0], int) else None
     user = settings.mysql["user"]
     if "certificate" in str(error).lower():

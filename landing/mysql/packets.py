@@ -1,6 +1,6 @@
 """The private parts of PyMySQL, all in this file: its packets, its socket, its timeout.
 
-PyMySQL has no public way to read rows without making objects of their values, nor to end a read from another thread.
+PyMySQL has no public way to read rows without making objects of their values. Nor can another thread end a read.
 """
 
 import contextlib
@@ -19,11 +19,11 @@ _KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 6}  # a ho
 
 
 class RowsTooLong(Exception):
-    """Its argument is how many."""
+    """Rows were longer than ``max_allowed_packet``. The argument is their number."""
 
 
 def keep_alive(connection: Any, read_timeout: int | None) -> None:
-    """Notice a host that is gone; wait at most so many seconds for a byte from now on."""
+    """Notice a lost host. From now on, wait at most ``read_timeout`` seconds for a byte."""
     connection._read_timeout = read_timeout
     for option, value in _KEEPALIVE.items():
         if hasattr(socket, option):
@@ -31,7 +31,7 @@ def keep_alive(connection: Any, read_timeout: int | None) -> None:
 
 
 def cut(connection: Any) -> None:
-    """End what another thread is reading."""
+    """End a read by another thread."""
     with contextlib.suppress(OSError, AttributeError):  # closed already
         connection._sock.shutdown(socket.SHUT_RDWR)
 
@@ -41,14 +41,19 @@ def rows_of(
 ) -> Iterator[list[bytes]]:
     """The rows of a SELECT of one text column, as bytes, in batches as they arrive.
 
-    Reads the protocol's packets by hand: a row costs a tenth of what a cursor takes for it, and no value is decoded.
-    A packet is ``<length, 3 bytes><number, 1 byte><content>``; a row's content is its text after the text's length.
-    The first byte of a content tells what it is: up to 250 the length itself, 251 NULL, 252 to 254 a length of 2, 3 or
-    8 bytes, 254 in a short packet the end, 255 an error.
+    Reads the protocol's packets by hand. A row costs a tenth of a cursor's time, and no value is decoded.
+    A packet is ``<length, 3 bytes><number, 1 byte><content>``. A row's content is the length of its text, then the
+    text. The first byte of a content tells its kind:
+
+    1. Up to 250: the length itself.
+    2. 251: NULL.
+    3. 252 to 254: a length of 2, 3 or 8 bytes follows.
+    4. 254 in a short packet: the end.
+    5. 255: an error.
 
     Raises:
         pymysql.Error: MySQL stopped with an error, or the connection was lost.
-        RowsTooLong: so many rows were longer than ``max_allowed_packet``; all others were read.
+        RowsTooLong: some rows were longer than ``max_allowed_packet``. All others were read.
     """
     connection._execute_command(pymysql.constants.COMMAND.COM_QUERY, select)
     columns = connection._read_packet().read_length_encoded_integer()
@@ -107,7 +112,7 @@ def rows_of(
 
 
 def _join_packets(data: bytes, at: int) -> tuple[bytes, int]:
-    """A row that fills several packets, and where it ends: beyond ``data`` while it is not all there."""
+    """A row of several packets, and its end. The end is beyond ``data`` while the row is incomplete."""
     parts, length = [], 0xFFFFFF
     while length == 0xFFFFFF:
         end = at + 4

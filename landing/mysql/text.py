@@ -1,7 +1,7 @@
-"""How MySQL sends a value of each type as text, and a row as one line of CSV: every expression that it evaluates.
+"""Every expression evaluated by MySQL: a value of each type as text, and a row as one line of CSV.
 
 MySQL formats every value, so none passes through a Python object. It adds up checksums of the lines while it sends
-them; the warehouse makes the same lines again from what arrived.
+them. The warehouse makes the same lines again from the arrived rows.
 """
 
 import dataclasses
@@ -22,16 +22,16 @@ from landing.mysql.types import (
 )
 from landing.names import quote_mysql
 
-_LONG = 4096  # bytes; MySQL's REPLACE takes time by the square of them where there is much to replace
+_LONG = 4096  # bytes; if there is much to replace, the time of MySQL's REPLACE grows by their square
 _ONE_CODE_EACH = {
     *("utf8mb4", "utf8mb3", "utf8", "ucs2", "utf16", "utf16le", "utf32", "ascii", "latin1", "latin2", "latin5"),
     *("cp1250", "cp1251", "cp1256", "cp1257", "cp850", "cp852", "cp866", "koi8r", "koi8u", "greek", "hebrew", None),
 }
-"""In others, such as cp932, two codes become the same character: keys that differ in MySQL would be equal."""
+"""In others, such as cp932, two codes become the same character. Different keys in MySQL would be equal."""
 _WIDE = {"ucs2", "utf16", "utf16le", "utf32"}
 _WHOLE_IN_UNICODE = {"utf8mb4", "utf8mb3", "utf8", "latin1", None}
 _CHARACTER = {"ascii": 1, "latin1": 3, "utf8mb3": 3, "utf8": 3}
-"""Bytes of UTF-8 that a character takes at most; 4 in all other sets."""
+"""The most bytes of UTF-8 for a character. 4 in all other sets."""
 _UNFIT_DATE = "NOT ({} <=> {} + INTERVAL 0 DAY)"
 """Adding 0 days to an impossible date (0000-00-00, 2004-02-31, year 0) gives NULL or another date."""
 _DATE_REASON = "zero, partial or impossible date"
@@ -40,17 +40,17 @@ _MD5 = "CAST(CONV(LEFT(MD5({}), 8), 16, 10) AS UNSIGNED)"
 
 
 class NoPolicy(Exception):
-    """A column cannot land: its MySQL type is not known here, or what is asked for it cannot be had."""
+    """A column cannot land: its MySQL type is unknown here, or a setting for it cannot be met."""
 
 
 # a value
 
 
 def text_of(column: SourceColumn, format: LineFormat, check_texts: bool = False) -> SentText:
-    """How the values of a column travel.
+    """The text of a column's values.
 
-    ``check_texts`` asks for the check of every text for what no PostgreSQL text can hold: NUL and lone surrogates. It
-    costs time, so it is asked for once one was seen.
+    ``check_texts`` makes MySQL check every text for NUL and lone surrogates, because no PostgreSQL text can hold them.
+    The check costs time, so it is only used after one was seen.
 
     Raises:
         NoPolicy: the type is not in ``TYPES``.
@@ -95,33 +95,33 @@ def _text_of(column: SourceColumn, format: LineFormat, check_texts: bool) -> Sen
         return _bytes("CAST({} AS BINARY)", column)
     if data_type in TEXTS or data_type in AS_TEXT:
         text = _text(column, format, check_texts)
-        # '' is the value that is none of an enum's, and the set of nothing; and perhaps a member's name.
+        # '' is an enum's error value and the empty set, and perhaps also the name of a member.
         doubled = data_type in ("enum", "set") and "" in members_of(column.column_type)
         return dataclasses.replace(text, tells_apart=text.tells_apart and not doubled)
     raise NoPolicy(f"column {column.name}: MySQL type {column.column_type} has no policy in landing/mysql/text.py")
 
 
 def hashed(original: SentText, key: str) -> SentText:
-    """A column whose values must not leave MySQL in clear: SHA-256 of the key and the value, in hex."""
+    """A hashed column: SHA-256 of the key and the value, in hex. No value leaves MySQL in clear."""
     value = original.whole or original.sent
-    # What has no Unicode is hashed as a question mark, like others of its kind.
+    # A character without Unicode is hashed as a question mark, so different values may have one hash.
     tells_apart = original.tells_apart and not (original.unfit and original.original_is_hex)
     sent = f"SHA2(CONCAT(x'{key.encode().hex()}', {value}), 256)"
     return SentText("text", sent, tells_apart=tells_apart, is_hash=True)
 
 
 def marked(original: SentText) -> SentText:
-    """A text that cannot be taken for NULL, where it is empty."""
+    """A text after a mark, because an empty one could be taken for NULL."""
     return dataclasses.replace(original, sent=f"CONCAT('t', {original.sent})")
 
 
 def without_minus_zero(original: SentText) -> SentText:
-    """Of a view's decimals: only an expression is ever minus zero, which no numeric is."""
+    """For a view's decimals. Only an expression can be minus zero, and no numeric can hold it."""
     return dataclasses.replace(original, sent="{} + 0")
 
 
 def hash_withheld(original: SentText, withheld_if: str) -> SentText:
-    """A hashed column of people who were erased: no hash of them travels."""
+    """A hashed column without the hashes of erased people."""
     return dataclasses.replace(original, sent=f"IF({withheld_if}, '{ERASED}', {original.sent})")
 
 
@@ -135,10 +135,10 @@ def _text(column: SourceColumn, format: LineFormat, check: bool) -> SentText:
     value = "CAST({} AS CHAR CHARACTER SET utf8mb4)" if charset is None else "CONVERT({} USING utf8mb4)"
     in_bytes = f"CAST({value} AS BINARY)"
     unfit, reasons = [], []
-    if charset not in _WHOLE_IN_UNICODE:  # what has no Unicode arrives as one more question mark, or as U+FFFD
+    if charset not in _WHOLE_IN_UNICODE:  # a character without Unicode arrives as one more question mark, or as U+FFFD
         marks = "CHAR_LENGTH({0}) - CHAR_LENGTH(REPLACE({0}, '?', ''))".format
         back = f"CAST(CONVERT({value} USING {charset}) AS BINARY)"
-        # under a _bin collation REPLACE looks for bytes, also where those of one character end and the next begins
+        # under a _bin collation REPLACE looks for bytes, also across the border of two characters
         stored = f"({{}} COLLATE {charset}_general_ci)" if charset in _WIDE else "{}"
         unfit.append(
             f"LOCATE(0x3F, {in_bytes}) AND {marks(value)} <> {marks(stored)}"
@@ -169,7 +169,7 @@ def _text(column: SourceColumn, format: LineFormat, check: bool) -> SentText:
 
 
 def _longest_text(column: SourceColumn) -> int | None:
-    """How many bytes of UTF-8 a value of this type can have."""
+    """The most bytes of UTF-8 for a value of this type."""
     if column.data_type in ("enum", "set"):
         members = [len(member.encode()) for member in members_of(column.column_type)]
         return max([*members, 1]) if column.data_type == "enum" else sum(members) + len(members)
@@ -180,7 +180,7 @@ def _longest_text(column: SourceColumn) -> int | None:
 
 
 def _declared(column_type: str) -> int | None:
-    """Characters or bytes, where the type says how many."""
+    """Number of characters or bytes, if the type declares it."""
     declared = re.search(r"\((\d+)\)", column_type)
     return max(1, int(declared[1])) if declared else 255 if column_type.startswith("tiny") else None
 
@@ -189,7 +189,7 @@ def _declared(column_type: str) -> int | None:
 
 
 def value_of(column: ColumnPlan) -> str:
-    """Expression for the value of a column, as if it were empty for people who were erased."""
+    """Expression for the value of a column. For erased people, it is as if the column were empty."""
     name = quote_mysql(column.source.name)
     erased = f"'{ERASED}'" if erased_value(column.source.column_type) else "NULL"
     return f"IF({column.withheld_if}, {erased}, {name})" if column.withheld_if else name
@@ -200,7 +200,7 @@ def _unfit(column: ColumnPlan) -> str:
 
 
 def _field(column: ColumnPlan) -> str:
-    """Empty for NULL, in quotes where it may hold anything."""
+    """The field of a value: nothing for NULL, in quotes if the text may hold anything."""
     text = column.sent.sent.replace("{}", value_of(column))
     if column.sent.quoted:
         text = f"""REPLACE({text}, '"', '""')"""
@@ -217,7 +217,7 @@ def _original(column: ColumnPlan) -> str:
 
 
 def _exceptions(table: TablePlan) -> str:
-    """The values of a row that cannot be held: see ``EXCEPTIONS``."""
+    """The unfit values of a row: see ``EXCEPTIONS``."""
     originals = [
         f"IF({value_of(column)} IS NOT NULL AND ({_unfit(column)}),"
         f" CONCAT('{number}:', HEX({_original(column)}), ' '), '')"
@@ -228,7 +228,7 @@ def _exceptions(table: TablePlan) -> str:
 
 
 def _checksum(table: TablePlan, format: LineFormat) -> str:
-    """Of a row, whose line is ``@landing_line``."""
+    """Checksum of a row. Its line is in ``@landing_line``."""
     if format.checksum == "crc32":
         return "CRC32(@landing_line)"
     if format.checksum == "md5":
@@ -243,12 +243,12 @@ def _checksum(table: TablePlan, format: LineFormat) -> str:
 
 
 def line_of(table: TablePlan, format: LineFormat) -> str:
-    """Expression for a row's line; adds up checksums on the way.
+    """Expression for a row's line. It adds up checksums on the way.
 
     1. The inner CONCAT makes the line and keeps it in ``@landing_line``: an argument, so it is evaluated first.
     2. The second argument of the outer CONCAT adds the line's checksum to ``@landing_checksum`` and is empty.
-    3. CONCAT, unlike CONCAT_WS, leaves nothing out: where a field or the original of one outgrows
-       ``max_allowed_packet``, the whole line is NULL, which the reader takes for an error.
+    3. CONCAT, unlike CONCAT_WS, leaves nothing out. If a field or its original outgrows ``max_allowed_packet``, the
+       whole line is NULL, and the reader takes it for an error.
     """
     exceptions = _exceptions(table) if table.keeps_exceptions else ""
     parts = table.fields([_field(column) for column in table.columns], exceptions)

@@ -1,4 +1,4 @@
-"""MySQL's types: their families, their sizes, and whether one holds every value of another."""
+"""MySQL's types: their families and sizes, and whether one holds every value of another."""
 
 import re
 
@@ -24,14 +24,14 @@ GEOMETRIES = {
     *("geometrycollection", "geomcollection"),
 }
 WITHOUT_ORDER = {*BYTES, *GEOMETRIES, "enum", "set", "year"}
-"""Types of which the greatest value that landed need not be MySQL's latest; the text of year 0 is in this century."""
+"""Types without an order: their greatest landed value may not be MySQL's latest. As text, year 0 means 2000."""
 TYPES = sorted({*INTEGERS, *TEXTS, *BYTES, *GEOMETRIES, *AS_TEXT} | {
     "decimal", "float", "double", "bit", "year", "date", "datetime", "timestamp", "time"
 })  # fmt: skip
 
 
 def members_of(column_type: str) -> list[str]:
-    """Of an enum or a set, as MySQL writes them: ``''`` for a quotation mark."""
+    """The members of an enum or a set, as written by MySQL: ``''`` for a quotation mark."""
     return re.findall(r"'((?:[^']|'')*)'", column_type)
 
 
@@ -40,12 +40,12 @@ def name_of(column_type: str) -> str:
 
 
 def erased_value(column_type: str) -> str | None:
-    """What stands for a value of this type of a person who was erased: a word for a text, NULL for all else."""
+    """Replaces a value of this type for an erased person: a word for a text, NULL for all else."""
     return ERASED if name_of(column_type) in SIZED_TEXTS else None
 
 
 def holds(old: str, new: str) -> bool:
-    """Whether every value of MySQL type ``old`` is also one of ``new``. Where that is not sure, no."""
+    """Whether every value of MySQL type ``old`` is also one of ``new``. If in doubt, no."""
     if old.startswith(HASH_OF) != new.startswith(HASH_OF):
         return False
     old, new = old.removeprefix(HASH_OF), new.removeprefix(HASH_OF)
@@ -68,7 +68,7 @@ def holds(old: str, new: str) -> bool:
 
 
 def _whole_numbers(mysql_type: str) -> tuple[int, int] | None:
-    """The least and the greatest whole number of a type; None: it is not one of numbers, or of floats."""
+    """The least and the greatest whole number of a type. None for floats, and for types without numbers."""
     name, signed = name_of(mysql_type), "unsigned" not in mysql_type
     if name == "year":
         return 0, 2155
@@ -85,7 +85,7 @@ def _whole_numbers(mysql_type: str) -> tuple[int, int] | None:
 
 
 def _capacity(mysql_type: str) -> int:
-    """How long a text or binary value, or how fine a time, may be."""
+    """The greatest length of a text or binary value, or the digits of a time."""
     sizes = {"tiny": 255, "text": 65_535, "blob": 65_535, "medium": 2**24 - 1, "long": 2**32 - 1}
     length = re.search(r"\((\d+)", mysql_type)
     if length:

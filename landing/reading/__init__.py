@@ -1,1 +1,1 @@
-"""One table from MySQL into files; ``table`` chooses the way of reading, each of which is a module."""
+"""One table from MySQL into files. Each way of reading is a module; ``table`` chooses one."""

@@ -1,7 +1,9 @@
-"""A table's rows in the order of its first key column, by blocks of keys; those of blocks that changed are loaded.
+"""A table's rows in the order of its first key column, by blocks of keys. Only changed blocks are loaded.
 
-What is loaded is only a part of what MySQL counted. So both are held against what was read: MySQL's count and checksum
-against those of all rows here, the warehouse's against those of the rows handed over.
+The loaded rows are only a part of the rows counted by MySQL. So there are two comparisons of count and checksum:
+
+1. MySQL's with those of all rows read here.
+2. The warehouse's with those of the rows handed over.
 """
 
 import datetime
@@ -21,14 +23,14 @@ from landing.records import TableState
 from landing.steps import reached
 
 BLOCK_ROWS = 128
-"""Rows that are compared by one digest: fewer make more digests, more make more rows to load where one changed."""
+"""Rows compared by one digest. Fewer rows make more digests. More rows make a changed row costlier to load."""
 MOST_BLOCKS = 32_768
-"""Of one table: beyond four million rows, blocks grow instead, so that the digests take 4 MB at most."""
+"""Of one table. Beyond four million rows, blocks grow instead. So the digests take at most 4 MB."""
 _ENTRY = re.compile(r"(-?\d+)/(\d+):([0-9a-f]+)")
 
 
 def bits_of(context: ReadContext, table: TablePlan, key: ColumnPlan) -> int | None:
-    """How many bits of a key its block leaves out; None where blocks are of no use. Asks MySQL at the first landing."""
+    """How many bits of a key its block leaves out; None if blocks are of no use. Asks MySQL at the first landing."""
     state = context.states.get(table.name)
     if state and (known := digests_of(state.digests)):
         return better_bits(known[0], len(known[1]), state.row_count)
@@ -38,7 +40,7 @@ def bits_of(context: ReadContext, table: TablePlan, key: ColumnPlan) -> int | No
 
 
 def read(context: ReadContext, table: TablePlan, bits: int) -> TableRead | None:
-    """Read all rows, hand over those of blocks whose digest is another than last time; None as ``whole.read``."""
+    """Read all rows and hand over the blocks with another digest than last time. None as ``whole.read``."""
     state, earlier = context.compared_state(table), context.states.get(table.name)
     known = digests_of(earlier.digests) if earlier else None
     comparable = state and not context.is_old(state) and context.raw_rows_are_there(table, state)
@@ -49,7 +51,7 @@ def read(context: ReadContext, table: TablePlan, bits: int) -> TableRead | None:
 
 class _BlockReader:
     def __init__(self, context: ReadContext, table: TablePlan, bits: int, known: dict[int, str] | None):
-        """``known`` are digests to compare with, by block; None to load everything."""
+        """``known`` are the earlier digests, by block; None to load everything."""
         self._context, self._table, self._bits = context, table, bits
         self._compares, self._known = known is not None, dict(known or {})
         self._files = FileWriter(context, table)
@@ -65,14 +67,14 @@ class _BlockReader:
         """The first key of the next block."""
         self._of_block = RowSum(0, 0)
         self._lines: list[tuple[bytes, int]] = []
-        """Rows of the block and how many they are, until it is known whether it changed."""
+        """Rows of the block with their number, held until it is known whether the block changed."""
 
     def read(self, compared_at: datetime.datetime) -> TableRead | None:
-        """Everything; None if a text holds what the warehouse would refuse."""
+        """Read everything. None if the warehouse would refuse a text."""
         source, clean = self._context.source, True
         source.reset_sum()
         if not self._compares:
-            self._files.create_arrivals()  # what cannot arrive fails before it is read
+            self._files.create_arrivals()  # a table that cannot arrive fails before it is read
         for rows in source.stream(self._select):
             reached("rows read", self._table.name)
             clean = clean and self._take(rows)
@@ -88,7 +90,7 @@ class _BlockReader:
             return TableRead(WholeTable(), total, total, False, state)
         if self._read != total:
             raise TableUnreadable(f"MySQL sent {total}, {self._read} were read. Run again.")
-        self._changed += self._known  # of these no row is left
+        self._changed += self._known  # no row is left in these
         if self._changed:
             self._files.hand_over()
         part = Blocks(self._bits, tuple(self._changed)) if self._changed else WholeTable()
@@ -151,9 +153,9 @@ class _BlockReader:
 
 
 def bits_for(span: int, rows: int) -> int | None:
-    """So many that a block has about ``BLOCK_ROWS`` rows; None where more share one key.
+    """Bits for blocks of about ``BLOCK_ROWS`` rows; None if more rows share one key.
 
-    ``span``: greatest less smallest key, plus one; keys are taken to lie evenly in it.
+    ``span`` is the greatest key less the smallest, plus one. Keys are assumed to lie evenly in it.
     """
     wanted, per_key = _rows_of_a_block(rows), rows / span
     if per_key > wanted:
@@ -162,7 +164,7 @@ def bits_for(span: int, rows: int) -> int | None:
 
 
 def better_bits(bits: int, blocks: int, rows: int) -> int:
-    """The same, unless these blocks turned out far too large, or far too many."""
+    """The same bits, unless these blocks are far too large or far too many."""
     wanted, average = _rows_of_a_block(rows), rows / blocks
     if average <= 8 * wanted and (average >= wanted / 4 or blocks <= MOST_BLOCKS / 8):
         return bits
@@ -170,12 +172,12 @@ def better_bits(bits: int, blocks: int, rows: int) -> int:
 
 
 def entry(bits: int, number: int, digest: str) -> str:
-    """How a block's digest is kept: ``<number>/<bits>:<digest>``."""
+    """A block's digest in the records: ``<number>/<bits>:<digest>``."""
     return f"{number}/{bits}:{digest}"
 
 
 def digests_of(entries: Sequence[str]) -> tuple[int, dict[int, str]] | None:
-    """Bits and digests by number; None where the entries are not of blocks."""
+    """Bits, and digests by block number; None if the entries are not of blocks."""
     found = [_ENTRY.fullmatch(entry) for entry in entries]
     if not entries or not all(found):
         return None

@@ -1,4 +1,4 @@
-"""What reading a table needs to know of its landing, and what it tells it."""
+"""Input of reading a table, from its landing, and the result."""
 
 import dataclasses
 import datetime
@@ -22,9 +22,9 @@ class ReadContext:
     source: MySqlSource
     warehouse: Warehouse
     folder: Path
-    """For files of rows."""
+    """The folder for files of rows."""
     hand_over: Callable[[RowFile], None]
-    """Takes a finished file, to be copied while the reader goes on."""
+    """Takes a finished file. It is copied while the reader goes on."""
     states: Mapping[str, TableState]
     verdicts: Mapping[str, DriftVerdict]
     loaded_at: datetime.datetime
@@ -32,10 +32,10 @@ class ReadContext:
     """Whether the last landing is dated later than now."""
 
     def compared_state(self, table: TablePlan) -> TableState | None:
-        """What the table's rows are compared with; None to load them whatever they are."""
+        """The state to compare the table's rows with; None to load all of them."""
         settings, verdict = self.settings, self.verdicts[table.name]
         changed = verdict.is_new or verdict.added or verdict.widened or verdict.breaking
-        looked_for = settings.strict and table.keeps_exceptions  # values that cannot be held
+        looked_for = settings.strict and table.keeps_exceptions  # values that do not fit their type
         if changed or looked_for or settings.full_compare:
             return None
         return self.states.get(table.name)
@@ -45,21 +45,21 @@ class ReadContext:
         return self.clock_stands or self.loaded_at - state.compared_at >= self.settings.full_every
 
     def raw_rows_are_there(self, table: TablePlan, state: TableState) -> bool:
-        """Whether nobody took rows out of the raw table, or put some in, behind the landing's back."""
+        """Whether the raw table still has its number of rows, so nobody else put rows in or took some out."""
         return queries.row_count(self.warehouse.session, table) == state.row_count
 
 
 @dataclasses.dataclass(frozen=True)
 class TableRead:
-    """A table that was read to its end."""
+    """A table read to its end."""
 
     part: Part
-    """Of the table, that was loaded."""
+    """The part of the table that was loaded."""
     sent: RowSum
-    """What MySQL counted of the rows that it sent."""
+    """MySQL's count and checksum of the rows it sent."""
     loaded: RowSum
-    """The same of those that were handed over to be copied."""
+    """The same for the rows handed over to be copied."""
     unchanged: bool
-    """Whether they are the rows of last time, byte for byte: then none was loaded."""
+    """Whether the rows are those of last time, byte for byte. Then none was loaded."""
     state: TableState
-    """What the next landing compares with, once this one is published."""
+    """The next landing compares with this, once this landing is published."""

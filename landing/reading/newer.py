@@ -1,4 +1,4 @@
-"""An incremental table's rows that may have changed, by its change column; all of them from time to time."""
+"""An incremental table's new rows, by its change column. From time to time all rows are read."""
 
 import datetime
 
@@ -11,7 +11,7 @@ from landing.warehouse import queries
 
 
 def read(context: ReadContext, table: TablePlan, column: ColumnPlan) -> TableRead | None:
-    """Read the rows that are not older than the newest raw row less the look-back; None as ``whole.read``."""
+    """Read rows without a value, or not older than the newest raw row less the look-back. None as ``whole.read``."""
     state = context.compared_state(table)
     condition = _newer_rows(context, table, column, state) if state else None
     if condition is None:
@@ -20,7 +20,7 @@ def read(context: ReadContext, table: TablePlan, column: ColumnPlan) -> TableRea
 
 
 def _newer_rows(context: ReadContext, table: TablePlan, column: ColumnPlan, state: TableState) -> str | None:
-    """MySQL condition; None to read all."""
+    """Condition for MySQL; None to read all rows."""
     if context.is_old(state):
         return None
     newest = queries.newest(context.warehouse.session, table)

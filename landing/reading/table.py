@@ -1,4 +1,4 @@
-"""Which way of reading suits a table: as a whole, by blocks of keys, or the rows that may have changed."""
+"""The choice between three ways of reading a table."""
 
 from landing.columns import TablePlan
 from landing.reading import blocks, newer, whole
@@ -6,11 +6,11 @@ from landing.reading.context import ReadContext, TableRead
 
 
 def read_table(context: ReadContext, table: TablePlan) -> TableRead | None:
-    """Read a table in the way that suits it; None if a text holds what the warehouse would refuse.
+    """Read a table in one of three ways. None if the warehouse would refuse a text.
 
-    1. ``newer``: an incremental table.
-    2. ``blocks``: a table whose rows lie in the order of a whole number, the first column of its key.
-    3. ``whole``: all others.
+    1. ``newer``, for an incremental table: only rows that may have changed.
+    2. ``blocks``, for a table in the order of a whole number, the first column of its key: by blocks of keys.
+    3. ``whole``, for all others.
 
     Raises:
         TableUnreadable: this table cannot be read; others can.

@@ -1,4 +1,4 @@
-"""A table's rows, all of them, into files; what is the same as last time, by its SHA-256, is not loaded."""
+"""All rows of a table into files. A table is not loaded if its SHA-256 digests are the same as last time."""
 
 import hashlib
 
@@ -11,7 +11,7 @@ from landing.steps import reached
 
 
 def read(context: ReadContext, table: TablePlan) -> TableRead | None:
-    """Read all rows; None if a text holds what the warehouse would refuse and nobody looked for."""
+    """Read all rows. None if the warehouse would refuse a text and texts were not checked."""
     return read_part(context, table, WholeTable(), context.compared_state(table))
 
 
@@ -20,8 +20,9 @@ def read_part(
 ) -> TableRead | None:
     """Read the rows of a condition into files of ``chunk_rows`` rows and hand them over.
 
-    A file whose digest is the same as in ``state``, like all files before it, is held back. If that holds to the end,
-    nothing has changed and nothing is loaded.
+    1. A file is held back while its digest and those of all earlier files are the same as in ``state``.
+    2. The first file with another digest is handed over, with those held back; so are all later ones.
+    3. If no digest differs to the end, nothing is loaded, unless the raw table has another number of rows.
     """
     source, files = context.source, FileWriter(context, table)
     select = source.select(table, context.warehouse.line_format, condition)
@@ -39,7 +40,7 @@ def read_part(
 
     source.reset_sum()
     if state is None:
-        files.create_arrivals()  # what cannot arrive fails before it is read
+        files.create_arrivals()  # a table that cannot arrive fails before it is read
     clean = True
     for batch in source.stream(select):
         reached("rows read", table.name)

@@ -1,4 +1,4 @@
-"""Rows into files: the part that all ways of reading share."""
+"""Rows into files, for all ways of reading."""
 
 import re
 import uuid
@@ -15,7 +15,7 @@ _SURROGATE = re.compile(rb"\xed[\xa0-\xbf]")
 
 
 class FileWriter:
-    """Writes a table's files, one after the other; holds those that are finished until they are handed over."""
+    """Writes a table's files, one after the other. Holds finished files until they are handed over."""
 
     def __init__(self, context: ReadContext, table: TablePlan):
         self._context, self._table = context, table
@@ -24,7 +24,7 @@ class FileWriter:
         self._file: BinaryIO | None = None
         self._has_arrivals = False
         self.rows = 0
-        """Of the file that is not finished yet."""
+        """Rows of the unfinished file."""
 
     def write(self, lines: bytes, rows: int) -> None:
         if self._file is None:
@@ -44,7 +44,7 @@ class FileWriter:
         self._file, self._path, self.rows = None, None, 0
 
     def hand_over(self) -> None:
-        """Everything that is finished is to be copied."""
+        """Hand over all finished files, to be copied."""
         self.create_arrivals()
         for file in self._held:
             self._context.hand_over(file)
@@ -57,7 +57,7 @@ class FileWriter:
             reached("arrivals created", self._table.arrival_name)
 
     def discard(self) -> None:
-        """Remove what was not handed over."""
+        """Remove all files not handed over."""
         self.finish()
         for file in self._held:
             file.path.unlink()
@@ -73,5 +73,5 @@ def joined(rows: list[bytes]) -> bytes:
 
 
 def fits(lines: bytes) -> bool:
-    """False where a line holds what no PostgreSQL text can: NUL, or a lone surrogate."""
+    """False if a line has a NUL or a lone surrogate, because no PostgreSQL text can hold them."""
     return b"\0" not in lines and not (b"\xed" in lines and _SURROGATE.search(lines))

@@ -1,4 +1,4 @@
-"""PostgreSQL as the warehouse: what arrived is checked, then published in one transaction."""
+"""PostgreSQL as the warehouse: arrived rows are checked, then published in one transaction."""
 
 import dataclasses
 import hashlib
@@ -47,7 +47,7 @@ class Postgres:
         self.session.close()
 
     def check(self) -> None:
-        """PostgreSQL is told never to end what waits."""
+        """Nothing to check: the session has no idle timeout."""
 
     def begin(self) -> None:
         self._execute("begin isolation level read committed")
@@ -97,7 +97,7 @@ class Postgres:
         return WarehouseType(sent.type)
 
     def create_arrivals(self, table: TablePlan, verdict: DriftVerdict) -> None:
-        """What only is compared need not outlive a crash of the server."""
+        """A table only for comparison is unlogged: it need not survive a crash of the server."""
         columns = [f"{column.quoted} {column.type.arrival_type}" for column in table.columns]
         columns += [f"{quote(EXCEPTIONS)} text"] if table.keeps_exceptions else []
         self._execute(f"drop table if exists {self._arrivals(table)}")
@@ -133,7 +133,7 @@ class Postgres:
         return dataclasses.replace(change, note=f"dropped, dbt build makes them again: {remade}") if remade else change
 
     def _adopt(self, table: TablePlan, run: LandingRun) -> None:
-        """The table of arrivals becomes the raw table: nothing is written twice."""
+        """The table of arrivals becomes the raw table. Nothing is written twice."""
         if table.keeps_exceptions:
             self._execute(f"alter table {self._arrivals(table)} drop column {quote(EXCEPTIONS)}")
         casts = [
@@ -150,11 +150,16 @@ class Postgres:
         self._execute(f"alter table {self.session.arrivals}.{quote(table.name)} set schema {self._schema}")
 
     def _grants(self, table: TablePlan) -> list[tuple[Any, ...]]:
-        """Who may do what: with the raw table that is there, and by default in the raw schema."""
+        """Grants on the present raw table, and default grants of the raw schema."""
         return self._rows(_QUERIES["grants"], (self._raw(table), self._schema))
 
     def _record_what_a_rebuild_takes(self, table: TablePlan, run: LandingRun) -> None:
-        """Rows of the raw table whose key, as it was, no new row has; none in clear that lands hashed now."""
+        """Record the raw rows that a rebuild deletes.
+
+        1. The old key decides: a raw row is recorded if no new row has the same values in its columns.
+        2. If a column of the old key is not among the new ones, every raw row is recorded.
+        3. If hashing of a key column was switched on or off, nothing is recorded. So no clear key is kept.
+        """
         columns, names = {column.name: column for column in table.columns}, []
         for name, source_type in self._rows(
             f"select column_name, source_type from {self._schema}._landing_columns where table_name = %s"
@@ -178,7 +183,7 @@ class Postgres:
         )
 
     def _refuse_what_interferes(self, table: TablePlan) -> None:
-        """Raises ``NotPublished`` where something made by hand would change, hide or keep what is written."""
+        """Raises ``NotPublished`` if something made by hand would change, hide or keep written rows."""
         found = self._rows(_QUERIES["what_interferes"], (self._raw(table),))
         if found:
             raise NotPublished(f"drop what was made on its raw table by hand: {', '.join(what for (what,) in found)}")
@@ -195,19 +200,24 @@ class Postgres:
             )
 
     def _drop_raw(self, table: TablePlan) -> list[str]:
-        """Drop the raw table and the views on it; returns their names."""
+        """Drop the raw table and the views on it. Returns the names of the views."""
         views = [name for name, *_ in self._dependent_views(table)]
         self._execute(f"drop table if exists {self._raw(table)} cascade")
         return views
 
     def _alter(self, table: TablePlan, verdict: DriftVerdict) -> str:
-        """Add and widen columns; returns the views that this dropped."""
+        """Add and widen columns. Returns the names of views dropped for good.
+
+        1. Without a wider column, no view is touched.
+        2. If all views on the table are ours, they are dropped and made again with their options, grants and owner.
+        3. If a view is another role's, only that role can make it again. A copy without views replaces the table.
+        """
         columns = {column.name: column for column in table.columns}
         steps = [f"add column {quote(name)} {columns[name].type.raw_type}" for name in verdict.added]
         if verdict.widened:
             views = self._dependent_views(table)
             foreign = not all(is_ours for *_, is_ours in views)
-            if foreign:  # another role's can be dropped with their table, and made again by that role only
+            if foreign:  # another role's view can be dropped with the table, but only that role can make it again
                 self._replace_by_copy(table)
             else:
                 for name, *_ in reversed(views):
@@ -226,7 +236,7 @@ class Postgres:
         return ""
 
     def _replace_by_copy(self, table: TablePlan) -> None:
-        """The same rows and grants, without the views."""
+        """Replace the raw table by one with the same rows and grants, without its views."""
         self._refuse_to_lose_policies(table)
         raw, copy, grants = self._raw(table), f"{self._schema}._landing_copy", self._grants(table)
         self._execute(f"create table {copy} (like {raw} including all)")
@@ -250,7 +260,7 @@ class Postgres:
         names = ", ".join(column.quoted for column in table.columns)
         values = ", ".join(published(column, "s") for column in table.columns)
         key, arrived_key = self._row_key(table, "r", arrived=False), self._row_key(table, "s", arrived=True)
-        # compared as a whole, a row that changed goes and comes
+        # without comparison by key, a changed row is deleted and inserted; that is no deletion to record
         comes = f" and not exists (select from {arrivals} s where {arrived_key} = {key})"
         self._execute(
             f"insert into {self._schema}._landing_deletions select %s, {key}, %s, %s"
@@ -278,7 +288,7 @@ class Postgres:
         return change
 
     def _find_changes(self, difference: str) -> ChangeCounts:
-        """Make ``_changes`` of pairs of row addresses that differ; returns what they ask for."""
+        """Make the table ``_changes``: pairs of addresses of rows that differ. Returns their numbers."""
         self._execute(f"create temporary table _changes on commit drop as {difference}")
         self._execute("analyze _changes")
         new, differing, gone = self._rows(
@@ -288,7 +298,7 @@ class Postgres:
         return ChangeCounts(new, differing, gone)
 
     def _pairs_are_wrong(self, table: TablePlan, rows: int, found: ChangeCounts) -> bool:
-        """Whether rows share a key after all, as in engines that promise keys and do not hold them (MERGE)."""
+        """Whether rows share a key after all. Some engines (MERGE) promise keys and do not enforce them."""
         if queries.row_count(self.session, table) + found.inserted - found.deleted != rows:
             return True
         pairs = "select 1 from _changes where raw_row is not null and arrived_row is not null"
@@ -297,7 +307,7 @@ class Postgres:
         )
 
     def _difference_by_row(self, table: TablePlan) -> str:
-        """Row addresses of what is on one side only, each copy of a row by itself."""
+        """Addresses of rows on one side only. Each copy of a row counts by itself."""
         kept = self._row_text(table, "r", arrived=False), self._row_text(table, "s", arrived=True)
         return f"""
             select r.address as raw_row, s.address as arrived_row from
@@ -310,7 +320,7 @@ class Postgres:
         """
 
     def _difference(self, table: TablePlan, part: Part) -> str:
-        """Pairs of row addresses that differ, by key."""
+        """Pairs of addresses of rows that differ, matched by key."""
         pairs = [(f"r.{column.quoted}", published(column, "s"), column) for column in table.columns]
         on = " and ".join(f"{left} = {right}" for left, right, column in pairs if column in table.key)
         rest = [
@@ -330,7 +340,7 @@ class Postgres:
         )
 
     def _part(self, table: TablePlan, part: Part) -> str:
-        """The raw rows that those which arrived stand for, and perhaps more."""
+        """The raw rows to compare with the arrived ones, and perhaps more."""
         if not isinstance(part, Blocks):
             return self._raw(table)
         block = f"{table.key[0].quoted}::bigint >> {part.bits}"
@@ -343,7 +353,7 @@ class Postgres:
         return " || ',' || ".join(lengths)
 
     def _row_key(self, table: TablePlan, alias: str, *, arrived: bool) -> str:
-        """The row's key as a JSON object; without a key, or where it could not be held, the MD5 of the whole row."""
+        """The row's key as a JSON object. Without a key, or if the key did not fit: the MD5 of the whole row."""
         whole = f"json_build_object('row_md5', md5({self._row_text(table, alias, arrived=arrived)}))::text"
         if not table.key:
             return whole
@@ -354,11 +364,9 @@ class Postgres:
         return f"case when {' or '.join(empty)} then {whole} else {key} end" if empty else key
 
     def _write_exceptions(self, table: TablePlan, run: LandingRun, part: Part) -> None:
-        """Replace the records of values that could not be held."""
+        """Replace the records of values that did not fit."""
         name, key = (table.name,), self._row_key(table, "s", arrived=True)
-        if not isinstance(
-            part, WholeTable
-        ):  # values of rows that were not loaded may be kept, also where none of these needed it
+        if not isinstance(part, WholeTable):  # records of rows that were not loaded may exist and must stay
             blocks = isinstance(part, Blocks)
             rows = f"{self._part(table, part)} r" if blocks else f"{self._arrivals(table)} s"
             row_key = self._row_key(table, "r", arrived=False) if blocks else key
@@ -398,7 +406,7 @@ def locked_session(settings: Settings) -> Session:
     """A connection that holds the lock of the raw schema until it is closed.
 
     Raises:
-        WarehouseUnavailable: says which server and user, and why.
+        WarehouseUnavailable: names the server and the user, and the reason.
         AnotherLanding: one is running and did not end within ``lock_wait`` seconds.
     """
     session = Session(settings, is_of_the_server)
@@ -435,7 +443,7 @@ def _moment(sent: SentText) -> str:
 
 
 def _field(column: ColumnPlan) -> str:
-    """Expression, of any type, whose text is the field again as it was sent; NULL is an empty one."""
+    """Expression of any type. Its text is the field exactly as sent; NULL gives an empty field."""
     text = column.type.read_back.replace("{}", column.quoted)
     if column.sent.quoted:
         text = f"""replace({text}, '"', '""')"""

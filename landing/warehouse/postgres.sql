@@ -1,7 +1,7 @@
--- What is asked of PostgreSQL's catalog before a raw table is changed; by name, for postgres.py.
+-- Questions to PostgreSQL's catalog before a raw table is changed. postgres.py finds each by its name.
 
 -- query: grants
--- Who may do what with the raw table, and by default in the raw schema: its parameters.
+-- The grants on the raw table, and the default grants of the raw schema. Both are parameters.
 select distinct
     case when a.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(a.grantee)) end,
     a.privilege_type
@@ -16,7 +16,7 @@ cross join lateral aclexplode(given.acl) a
 where a.grantee <> given.owner
 
 -- query: what_interferes
--- What was made by hand on the raw table and would change, hide or keep what is written.
+-- Things made by hand on the raw table that would change, hide or keep written rows.
 with raw as (select %s::regclass as oid)
 select 'trigger ' || quote_ident(tgname) from pg_trigger join raw on tgrelid = raw.oid
 where not tgisinternal and tgenabled <> 'D' and tgtype & 2 <> 0
@@ -32,7 +32,7 @@ select 'row level security, which counts for its owner as well' from raw where r
 order by 1
 
 -- query: dependent_views
--- Views on the raw table, each after those it reads.
+-- Views on the raw table. A view follows the views it reads.
 with recursive dependents(oid, depth) as (
     select to_regclass(%s)::oid, 0
     union all

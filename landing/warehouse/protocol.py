@@ -1,4 +1,4 @@
-"""What a landing asks of a warehouse. A further one is one more module that answers this, and nothing else."""
+"""A warehouse, as used by a landing. A new warehouse is one more module with these methods, and nothing else."""
 
 from typing import Protocol
 
@@ -12,56 +12,56 @@ from landing.warehouse.session import Session
 
 
 class NotPublished(Exception):
-    """Something in the warehouse is in the way of one table; the message says what to do about it."""
+    """Something in the warehouse is in the way of one table. The message gives the remedy."""
 
 
 class Warehouse(Protocol):
     session: Session
-    """The connection; its transactions begin and end by ``begin`` and ``commit`` here."""
+    """The connection. Its transactions begin and end by ``begin`` and ``commit`` here."""
     records: Records
     line_format: LineFormat
-    """How rows must be sent, so that ``arrived`` can add up the same checksums."""
+    """How rows must be sent, for ``arrived`` to add up the same checksums."""
     publishes_blocks: bool
-    """Whether a part of a table can be published: its checksums are CRC32, which the reader has too."""
+    """Whether a part of a table can be published. It takes CRC32 checksums, because the reader has them too."""
 
     def type_of(self, sent: SentText) -> WarehouseType:
-        """What a column becomes."""
+        """The type of a column in the warehouse."""
 
     def prepare(self) -> None:
-        """Make the schemas and records; throw away what an earlier landing left in the arrival schema."""
+        """Make the schemas and records. Empty the arrival schema of an earlier landing."""
 
     def check(self) -> None:
-        """Raise ``WarehouseUnavailable`` if what waits while rows are read is gone: the connection, the lock."""
+        """Raise ``WarehouseUnavailable`` if the connection or the lock was lost while rows were read."""
 
     def relations(self) -> set[str]:
-        """Names in the raw schema that are taken."""
+        """Names taken in the raw schema."""
 
     def present_columns(self) -> dict[tuple[str, str], str]:
-        """Types of the raw tables' columns by table and name; an empty one where the warehouse does not say."""
+        """Types of the raw tables' columns by table and name. A type is empty if the warehouse does not say."""
 
     def create_arrivals(self, table: TablePlan, verdict: DriftVerdict) -> None:
-        """An empty table for the rows that arrive."""
+        """Make an empty table for arriving rows."""
 
     def arrived(self, table: TablePlan) -> RowSum:
-        """Count and checksum of the rows that arrived."""
+        """Count and checksum of the arrived rows."""
 
     def begin(self) -> None:
-        """The publishing transaction."""
+        """Begin the publishing transaction."""
 
     def publish(self, table: TablePlan, verdict: DriftVerdict, run: LandingRun, part: Part, rows: int) -> ChangeCounts:
-        """Make the raw table equal to what arrived, touching only rows that differ.
+        """Make the raw table equal to the arrived rows. Only rows that differ are touched.
 
-        ``part`` is what the rows that arrived are of the source's, ``rows`` how many they are.
+        ``part`` is the part of the source's table that arrived, ``rows`` its number of rows.
 
         Raises:
             NotPublished: something made by hand is in the way.
         """
 
     def commit(self) -> None:
-        """Everything published becomes visible."""
+        """Make everything published visible."""
 
     def why(self, table: TablePlan, error: psycopg2.Error) -> str:
-        """Why a statement about a table was refused, without a value of a row; asked for after the transaction."""
+        """Why a statement about a table was refused, without any value of a row. Called after the transaction."""
 
     def close(self) -> None:
         """Let go of the lock, too."""

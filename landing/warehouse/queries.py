@@ -1,4 +1,4 @@
-"""SQL that both warehouses read: questions about the rows that arrived and the raw ones."""
+"""Questions about arrived rows and raw rows, in SQL for both warehouses."""
 
 import datetime
 
@@ -8,7 +8,7 @@ from landing.warehouse.session import Session
 
 
 def published(column: ColumnPlan, alias: str = "") -> str:
-    """Expression for the raw value of a row that arrived."""
+    """Expression for the raw value of an arrived row."""
     value = f"{alias}.{column.quoted}" if alias else column.quoted
     if column.type.published:
         return column.type.published.replace("{}", value)
@@ -16,12 +16,12 @@ def published(column: ColumnPlan, alias: str = "") -> str:
 
 
 def row_count(session: Session, table: TablePlan) -> int:
-    """Of the raw table."""
+    """Number of rows in the raw table."""
     return int(session.value(f"select count(*) from {session.raw_table(table)}"))
 
 
 def newest(session: Session, table: TablePlan) -> datetime.datetime | datetime.date | int | None:
-    """The latest value of an incremental table's change column among the raw rows."""
+    """The latest value of an incremental table's change column, among the raw rows."""
     assert table.change_column
     value: datetime.datetime | datetime.date | int | None = session.value(
         f"select max({table.change_column.quoted}) from {session.raw_table(table)}"
@@ -30,7 +30,7 @@ def newest(session: Session, table: TablePlan) -> datetime.datetime | datetime.d
 
 
 def arrived(session: Session, table: TablePlan, checksum: str) -> RowSum:
-    """Count and checksum of the rows that arrived; ``checksum`` is the expression for one row's."""
+    """Count and checksum of the arrived rows. ``checksum`` is the expression for one row's."""
     ((rows, total),) = session.rows(
         f"select count(*), coalesce(sum({checksum}), 0) from {session.arrival_table(table)}"
     )
@@ -38,14 +38,14 @@ def arrived(session: Session, table: TablePlan, checksum: str) -> RowSum:
 
 
 def arrived_exceptions(session: Session, table: TablePlan) -> int:
-    """How many rows that arrived hold a value that their type cannot."""
+    """Number of arrived rows with a value that does not fit its type."""
     if not table.keeps_exceptions:
         return 0
     return int(session.value(f"select count({quote(EXCEPTIONS)}) from {session.arrival_table(table)}"))
 
 
 def has_repeated_key(session: Session, table: TablePlan) -> bool:
-    """Whether rows that arrived share a key."""
+    """Whether arrived rows share a key."""
     names = ", ".join(column.quoted for column in table.key)
     repeated = f"select 1 from {session.arrival_table(table)} group by {names} having count(*) > 1 limit 1"
     return bool(session.rows(repeated))

@@ -1,8 +1,12 @@
-"""Amazon Redshift as the warehouse: what arrived from S3 is checked, then published in one transaction.
+"""Amazon Redshift as the warehouse: rows from S3 are checked, then published in one transaction.
 
-What is other than on Postgres: there are no row addresses, so every raw row has ``_row_md5``, of what MySQL sent for
-it, by which changes are found. There are no advisory locks, so a second connection holds a lock on a table. A column
-cannot change its type within a transaction, so its table is rebuilt. No password or key is in any statement.
+Differences from Postgres:
+
+1. There are no row addresses. Changes are found by ``_row_md5`` of each raw row, a hash of the values MySQL sent.
+2. There are no advisory locks. A second connection holds a lock on a table.
+3. A column cannot change its type within a transaction. Its table is rebuilt.
+
+No password or key is in any statement.
 """
 
 import re
@@ -35,11 +39,11 @@ _RECORD_TYPES = RecordTypes(
     "varchar(65535)", "varchar(65535)", "numeric(38,0)", most_digests=1_900, keeps_suppressions=False
 )
 """A digest is 32 characters and a comma, and a text holds 65,535 bytes."""
-_LONGEST = 65_534  # bytes of a text, less the one before it
-_BARE = 80  # bytes of what is sent without quotes: numbers, times, hashes
+_LONGEST = 65_534  # bytes of a text, less the mark before it
+_BARE = 80  # bytes of a value sent without quotes: numbers, times, hashes
 _LONGEST_NUMBER = 50
 _OF_THE_SERVER = re.compile(r"^1023\b|serializable isolation|\bS3|\bIAM\b|disk full", re.IGNORECASE)
-"""Messages of XX000 that blame no value."""
+"""Messages of SQLSTATE XX000 that blame no value."""
 _NUMBERS = re.compile(r"smallint|integer|bigint|numeric|double")
 
 
@@ -47,7 +51,7 @@ class Redshift:
     """See ``protocol.Warehouse``."""
 
     line_format = LineFormat("md5 of values", marked_texts=True, encoded_texts=False)
-    """CRC32 is another polynomial than MySQL's, and no text is longer than 65,535 bytes: so a hash of hashes."""
+    """A hash of hashes: Redshift's CRC32 has another polynomial than MySQL's, and a text has at most 65,535 bytes."""
     publishes_blocks = False
 
     def __init__(self, settings: Settings):
@@ -62,7 +66,7 @@ class Redshift:
         reached("locked")
 
     def _take_lock(self) -> None:
-        """Held by a transaction of a connection of its own, which ends with this process."""
+        """Take the lock in a transaction of its own connection. The connection ends with this process."""
         self._lock = connect(self._settings)
         try:
             with self._lock.cursor() as cursor:
@@ -84,7 +88,7 @@ class Redshift:
         self._lock.close()
 
     def check(self) -> None:
-        """Redshift ends connections that idle, this one and that of the lock: so both are asked something."""
+        """Redshift ends idle connections. So this one and the lock's are both asked something."""
         try:
             _ask(self.session.connection)
         except psycopg2.Error as error:
@@ -132,17 +136,17 @@ class Redshift:
         return {table for table, _ in self.present_columns()}
 
     def present_columns(self) -> dict[tuple[str, str], str]:
-        """Not joined with tables: it is the leader node's alone."""
+        """The catalog is not joined with tables, because only the leader node has it."""
         names = "select table_name, column_name from information_schema.columns where table_schema = %s"
         return dict.fromkeys(self._rows(names, (self._settings.raw_schema,)), "")
 
     # rows that arrive
 
     def type_of(self, sent: SentText) -> WarehouseType:
-        """Everything arrives as text and is cast when it is published.
+        """Everything arrives as text and is cast at publication.
 
-        COPY tells no empty text from NULL, so texts travel after a ``t``. Lengths are in bytes, as the source declares
-        them; COPY refuses what is longer, and its table fails.
+        COPY cannot tell an empty text from NULL, so texts travel after a ``t``. Lengths are in bytes, as declared in
+        the source. COPY refuses a longer value, and its table fails.
         """
         if sent.type == "text":
             width = min(sent.longest or _LONGEST, _LONGEST) if sent.quoted else _BARE
@@ -172,11 +176,11 @@ class Redshift:
         return queries.arrived(self.session, table, f"strtol(left(md5({' || '.join(parts)}), 8), 16)")
 
     def _digest(self, table: TablePlan, alias: str) -> str:
-        """MD5 of a row that arrived."""
+        """MD5 of an arrived row."""
         return f"md5({self._values(table, f'{alias}.')})"
 
     def _values(self, table: TablePlan, prefix: str) -> str:
-        """The MD5s of an arrived row's values. One that is NULL adds nothing: a column added empty changes no row."""
+        """The MD5s of an arrived row's values. NULL adds nothing, so a new column without values changes no row."""
         values = [f"coalesce('{column.mark}' || md5({prefix}{column.quoted}), '')" for column in table.columns]
         return " || ".join(values)
 
@@ -197,9 +201,9 @@ class Redshift:
         return self._apply_by_row(table, run)
 
     def _create_raw(self, table: TablePlan, name: str) -> None:
-        """Rows of one key lie together, as the facts' do; the rows that changed last lie together in each slice.
+        """Rows of one key lie together, as in the facts. In each slice, the rows changed last lie together.
 
-        Redshift distributes by no bytes: by the first column of the key that is none, else evenly.
+        Redshift cannot distribute by bytes. The table is distributed by the first other column of the key, else evenly.
         """
         columns = [f"{column.quoted} {column.type.raw_type}" for column in table.columns]
         columns += ["_loaded_at timestamp with time zone not null", f"{ROW_MD5} varchar(32) not null"]
@@ -208,7 +212,7 @@ class Redshift:
         self._execute(f"create table {name} ({', '.join(columns)}) {style} sortkey (_loaded_at)")
 
     def _rebuild(self, table: TablePlan, verdict: DriftVerdict) -> None:
-        """The same rows and grants, with columns added and widened."""
+        """Replace the raw table by one with the same rows and grants, and with columns added and widened."""
         raw, copy, grants = self._raw(table), f"{self._schema}._landing_copy", self._grants(table)
         kept = [column.quoted for column in table.columns if column.name not in verdict.added]
         names = ", ".join([*kept, "_loaded_at", ROW_MD5])
@@ -219,7 +223,7 @@ class Redshift:
         self._grant(table, grants)
 
     def _grants(self, table: TablePlan) -> list[tuple[Any, ...]]:
-        """Who may do what with the raw table: all of them only to a user with SYSLOG ACCESS UNRESTRICTED."""
+        """Grants on the raw table. Only a user with SYSLOG ACCESS UNRESTRICTED sees all of them."""
         return self._rows(
             "select distinct identity_type, identity_name, privilege_type from svv_relation_privileges"
             " where namespace_name = %s and relation_name = %s and identity_name <> current_user",
@@ -232,7 +236,7 @@ class Redshift:
             self._execute(f"grant {privilege} on {self._raw(table)} to {grantee}")
 
     def _insert(self, table: TablePlan, run: LandingRun, condition: str, source: str = "") -> int:
-        """Staged rows, or those of ``source``, as ``s``, become raw rows."""
+        """Insert arrived rows, or those of ``source``, into the raw table. Their alias is ``s``."""
         names = ", ".join(column.quoted for column in table.columns)
         values = ", ".join(published(column, "s") for column in table.columns)
         return self._execute(
@@ -277,7 +281,11 @@ class Redshift:
         return ChangeCounts(inserted, updated, deleted)
 
     def _apply_by_row(self, table: TablePlan, run: LandingRun) -> ChangeCounts:
-        """Without a key: of equal rows, as many as MySQL has stay, those longest there; the table is written anew."""
+        """Publish a table without a key.
+
+        1. As many equal rows stay as MySQL has. The oldest are kept.
+        2. If a row was deleted, the raw table is written anew.
+        """
         raw, arrivals, digest = (
             self._raw(table),
             self._arrivals(table),
@@ -315,7 +323,7 @@ class Redshift:
         return ChangeCounts(inserted, 0, deleted)
 
     def _row_key(self, table: TablePlan, alias: str, *, arrived: bool) -> str:
-        """The row's key as a JSON object; without a key, or where it could not be held, the MD5 of the row."""
+        """The row's key as a JSON object. Without a key, or if the key did not fit: the MD5 of the row."""
         md5 = self._digest(table, alias) if arrived else f"{alias}.{ROW_MD5}"
         whole = f"""'{{"row_md5" : "' || {md5} || '"}}'"""
         if not table.key:
@@ -352,20 +360,20 @@ def _ask(connection: Any) -> None:
 
 
 def is_of_redshift(error: psycopg2.Error) -> bool:
-    """As ``is_of_the_server``; but what is wrong with a value is an internal error too, XX000, on Redshift."""
+    """As ``is_of_the_server``. But on Redshift a wrong value is an internal error (XX000), too."""
     if error.pgcode == psycopg2.errorcodes.INTERNAL_ERROR:
         return bool(_OF_THE_SERVER.search(error.diag.message_primary or ""))
     return is_of_the_server(error)
 
 
 def reason(error: psycopg2.Error) -> str:
-    """What Redshift says, without the value that it may quote."""
+    """Redshift's message, without the value it may quote."""
     message = re.sub(r"""['"].*['"]""", "'...'", error.diag.message_primary or "", flags=re.DOTALL)
     return f"{message}, SQLSTATE {error.pgcode}" if message else f"SQLSTATE {error.pgcode}"
 
 
 def _equal(column: ColumnPlan, left: str, right: str) -> str:
-    """Whether two keys are the same. Redshift passes over blanks at the end of texts, in which MySQL's may differ."""
+    """Whether two keys are the same. Redshift ignores blanks at the end of texts; MySQL's keys may differ in them."""
     mark = " || '.'" if column.type.raw_type.startswith("character") else ""
     return f"{left}{mark} = {right}{mark}"
 

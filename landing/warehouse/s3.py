@@ -1,4 +1,4 @@
-"""Files into Redshift: dlt cannot import finished CSV files there, so they go to S3 and COPY loads them by IAM role."""
+"""Files into Redshift. dlt cannot import finished CSV files there, so they go to S3 and COPY loads them by IAM role."""
 
 import contextlib
 import re
@@ -21,7 +21,7 @@ class S3Copier:
     """Puts files into the staging bucket, has Redshift copy them, and removes them."""
 
     def __init__(self, settings: Settings):
-        """Removes what landings that were killed left in the bucket.
+        """Removes files of killed landings from the bucket.
 
         Raises:
             CopyUnavailable: the bucket cannot be read.
@@ -60,7 +60,7 @@ class S3Copier:
         self._s3.close()
 
     def _copy(self, connection: Any, table: TablePlan, load_id: str) -> str:
-        """COPY one table's files; returns why Redshift refused them."""
+        """COPY one table's files. Returns Redshift's reason for refusing them, or nothing."""
         files = f"s3://{self._bucket.name}/{self._folder}{load_id}/{table.arrival_name}/"
         region = f" region '{self._bucket.region}'" if self._bucket.region else ""
         with connection.cursor() as cursor:
@@ -72,7 +72,7 @@ class S3Copier:
                     " compupdate off statupdate off"
                 )
             except psycopg2.Error as error:
-                if "load_error" not in str(error):  # Redshift names the view where its reason is
+                if "load_error" not in str(error):  # Redshift names the view with the reason
                     if is_of_redshift(error):
                         raise
                     return f"the warehouse refused it ({reason(error)})"
@@ -86,7 +86,7 @@ class S3Copier:
         return ""
 
     def _remove(self) -> None:
-        """Take this schema's files out of the bucket."""
+        """Remove this schema's files from the bucket."""
         from botocore.exceptions import ClientError
 
         bucket = self._bucket.name
@@ -99,7 +99,7 @@ class S3Copier:
 
     @contextlib.contextmanager
     def _errors(self) -> Any:
-        """Inside, what goes wrong is told without a value of a row."""
+        """Inside, errors are told without any value of a row."""
         from boto3.exceptions import Boto3Error
         from botocore.exceptions import BotoCoreError, ClientError
 

@@ -1,4 +1,4 @@
-"""One connection to the warehouse, and what its errors say."""
+"""One connection to the warehouse, and its errors in words."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -18,16 +18,16 @@ CONNECTION: dict[str, Any] = {
     "keepalives_interval": 10,
     "keepalives_count": 6,
 }
-"""libpq parameters: what is sent is UTF-8, whatever ``PGCLIENTENCODING`` says; a server that is gone is noticed after a
-minute and a half, also while nothing is sent."""
-_SESSION = (  # what the environment (PGTZ, ...), a database's or a role's own settings would otherwise change
+"""libpq parameters. Text is sent in UTF-8, whatever ``PGCLIENTENCODING`` says. A lost server is noticed after a minute
+and a half, also while nothing is sent."""
+_SESSION = (  # settings that the environment (PGTZ, ...), a database or a role could otherwise change
     "set timezone = 'UTC'; set datestyle = 'ISO, YMD'; set extra_float_digits = 1; set bytea_output = 'hex';"
     " set standard_conforming_strings = on; set quote_all_identifiers = off"
 )
 
 
 class WarehouseUnavailable(Exception):
-    """The warehouse cannot be reached, refuses the login, or went away. What was published stays as it is."""
+    """The warehouse cannot be reached, refuses the login, or went away. Published rows stay as they are."""
 
 
 class AnotherLanding(Exception):
@@ -38,7 +38,7 @@ class Session:
     """One connection that commits at once, and the names of the schemas that a landing uses."""
 
     def __init__(self, settings: Settings, is_of_the_server: Callable[[psycopg2.Error], bool]):
-        """Raises ``WarehouseUnavailable``, which says which server and user, and why."""
+        """Raises ``WarehouseUnavailable``: names the server and the user, and the reason."""
         self.settings = settings
         self.raw, self.arrivals = quote(settings.raw_schema), quote(settings.arrival_schema)
         self.erasure = quote(settings.erasure_schema)
@@ -47,11 +47,11 @@ class Session:
         self.cursor = self.connection.cursor()
 
     def execute(self, sql: str, values: Iterable[Any] | None = None) -> int:
-        """How many rows it touched.
+        """Run a statement and return the number of rows it touched.
 
         Raises:
-            WarehouseUnavailable: the server, its disk, a lock or an administrator stopped it.
-            psycopg2.Error: something is wrong with what is asked.
+            WarehouseUnavailable: the server, its disk, a lock or an administrator stopped the statement.
+            psycopg2.Error: something is wrong with the statement itself.
         """
         try:
             self.cursor.execute(sql, tuple(values) if values is not None else None)
@@ -104,7 +104,7 @@ def connect(settings: Settings) -> Any:
     """A connection that commits at once.
 
     Raises:
-        WarehouseUnavailable: says which server and user, and why.
+        WarehouseUnavailable: names the server and the user, and the reason.
     """
     try:
         connection = psycopg2.connect(**(settings.login | CONNECTION), application_name="landing")
@@ -122,7 +122,7 @@ def literal(text: str) -> str:
 
 
 def is_of_the_server(error: psycopg2.Error) -> bool:
-    """Whether the server, its disk, a lock or an administrator stopped a statement, rather than what is in it."""
+    """Whether the server, its disk, a lock or an administrator stopped a statement. Else its content was refused."""
     if "memory alloc" in str(error):  # a value of more than a gigabyte
         return False
     return not error.pgcode or error.pgcode[:2] in ("08", "25", "40", "53", "55", "57", "58", "XX")
@@ -136,7 +136,7 @@ def explain_disk(error: OSError, settings: Settings) -> str:
 
 
 def explain(error: psycopg2.Error, settings: Settings) -> str:
-    """libpq's error in words without any value of a row, and what to do about it."""
+    """libpq's error in words, without any value of a row, and its remedy."""
     message = str(error)
     user, database, pg = settings.login["user"], settings.login["dbname"], settings.variables
     if "password authentication failed" in message or "no password supplied" in message:

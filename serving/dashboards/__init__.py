@@ -1,8 +1,12 @@
-"""Dashboards as code: pages of the marts, each one file that opens from disk and asks no host for anything.
+"""Dashboards as code: pages of the marts. Each page is one file that opens from disk and asks no host for anything.
 
-queries/       SQL computes: what a page needs, one file a query, shown on the page as it ran
-pages.py       Python words: titles, ledes, which block shows what (words.py formats figures)
-draw.js        JavaScript draws, one function a form; page.js keeps the state in the address,
-               overview.js filters the cube
-page.html      the shell, dashboards.css its style
+``queries/``        SQL computes the figures of a page. One file is one query, shown on the page as it ran.
+``pages.py``        Python words them: titles, ledes, the content of each block.
+``words.py``        Formats figures as words.
+``warehouse.py``    Reads the marts as one role, and the records.
+``draw.js``         JavaScript draws, one function for each form.
+``page.js``         Keeps the state of a page in its address.
+``overview.js``     Filters the cube.
+``page.html``       The shell of a page.
+``dashboards.css``  The style of a page.
 """

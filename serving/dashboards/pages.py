@@ -1,4 +1,4 @@
-"""What each page says: its title, and its blocks. A block is a form of draw.js, rows of plain values, and what to show of them."""
+"""The words of each page: its title and its blocks. A block is a form of draw.js, rows of plain values, and options."""
 
 import csv
 import datetime
@@ -37,7 +37,7 @@ FEW_WEEKS = 4
 
 
 def name(at: str = "name", i: int = 0, **more: Any) -> Row:
-    """A cell of a table: what it is (CELLS of draw.js), and of which column of the rows."""
+    """A cell of a table: its kind (CELLS of draw.js), and its column of the rows."""
     return {"at": at, "i": i, **more}
 
 
@@ -69,12 +69,12 @@ def with_others(rows: Sequence[list[Any]], top: int, add: Iterable[int], others:
 
 
 def customer(marts: Marts, row: Row) -> str:
-    """The name for those who may see it, else number and country: masked names are shared by many."""
+    """The name, if the role may see it. Else number and country, because many share a masked name."""
     return str(row["customer_name"]) if marts.shows_names else f"{row['customer_number']} · {row['country']}"
 
 
 def year_to_date(marts: Marts) -> tuple[list[str], list[str], str]:
-    """The months of the last year, the same of the year before, and how people say the first of them."""
+    """The months of the last year, those of the year before, and words for the first of them."""
     year = marts.months[-1][:4]
     now = [key for key in marts.months if key.startswith(year)]
     before = [f"{int(year) - 1}{key[4:]}" for key in now]
@@ -100,7 +100,7 @@ def base36(number: int) -> str:
 
 
 def overview(marts: Marts) -> Page:
-    """Drawn and worded by overview.js from the cube; packed, for it has a cell for each month, line and country."""
+    """The cube, packed, because it has a cell for each month, line and country. overview.js draws and words it."""
     lines = sorted({row["product_line"] for row in marts.rows["cube"] if row["product_line"]})
     countries = sorted({row["country"] for row in marts.rows["cube"] if row["country"]})
     cells = []
@@ -323,7 +323,7 @@ def _why(marts: Marts, row: Row, parts: dict[str, list[Row]]) -> Row:
 
 
 def _whose(rows: list[list[Any]], difference: int, before: int, what: str, rose: int, total: int) -> str:
-    """Who made the difference: never a share of more than all of it, none where gains and losses nearly cancel."""
+    """The main cause of the difference. If its share is over 100 %, or the difference small: the greatest gain and loss."""
     named = [row for row in rows if not row[0].endswith(" others")]
     gain, loss = max(named, key=lambda row: row[1]), min(named, key=lambda row: row[1])
     first = gain if difference > 0 else loss
@@ -420,7 +420,7 @@ def _range(rates: dict[str, float]) -> str:
 
 
 def stock_rows(goods: Sequence[Row]) -> list[list[Any]]:
-    """Products that sold in the last six months, those whose stock is gone first: name, weeks, pieces, whether that is few."""
+    """Products sold in the last six months, the shortest stock first: name, weeks, pieces, whether these are few."""
     rows = []
     for row in goods:
         weeks = row["quantity_in_stock"] * 26 / row["recent_pieces"]

@@ -1,4 +1,4 @@
-"""The marts as one role reads them, and the records of the landing and the tests."""
+"""The marts as read by one role, and the records of the landing and the tests."""
 
 import concurrent.futures
 import dataclasses
@@ -24,12 +24,12 @@ _QUERIES = Environment(
     autoescape=False,  # noqa: S701  this is SQL
 )
 _MOST_MONTHS = 36
-"""What pages show grows with the months, with nothing else that grows."""
+"""A page grows with its months and with nothing else, so this limits its size."""
 
 
 @dataclasses.dataclass
 class Records:
-    """When the data landed, and what the tests of the last build said."""
+    """The time of the last landing, and the results of the last build's tests."""
 
     run_id: str
     landed_at: datetime.datetime | None
@@ -50,7 +50,7 @@ class Marts:
 
 
 def login(role: str) -> tuple[str, str | None, str | None]:
-    """Whom to read as, as the page says it, and the login: DASHBOARDS_USER, the sandbox's ``role``, or dbt's own."""
+    """The reader's name for the page, and the login: DASHBOARDS_USER, the sandbox's ``role``, or dbt's own."""
     user, password = os.environ.get("DASHBOARDS_USER"), os.environ.get("DASHBOARDS_PASSWORD")
     if not user:
         try:
@@ -101,7 +101,7 @@ def read(role: str, queries: Sequence[str]) -> Marts:
 
 
 def records() -> Records:
-    """What the landing and the tests recorded; read as dbt logs in, for no analyst may."""
+    """The records of the landing and the tests. They are read with dbt's login, because no analyst may read them."""
     last = last_landing.last_landing(raw_schema(os.environ.get("MYSQL_DATABASE") or "classicmodels"))
     builds = quality.builds(f"{PREFIX}quality", 1)
     scores = list(builds[0].scores.values()) if builds else []
@@ -114,7 +114,7 @@ def records() -> Records:
 
 
 def _plain(name: str, value: Any) -> Any:
-    """Cents for money, which a name says; a number for any other decimal."""
+    """Cents for money, recognised by the column's name. A number for any other decimal."""
     if value is not None and name.endswith(("_amount", "_price", "_quartile", "credit_limit", "difference")):
         return round(Decimal(str(value)) * 100)
     if isinstance(value, Decimal):

@@ -1,4 +1,4 @@
-"""Figures as words: the formats of titles and tiles, the same as draw.js has for what it draws."""
+"""Figures as words: the formats of titles and tiles, the same as draw.js uses in drawings."""
 
 import datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -10,7 +10,7 @@ MONTHS = (
 
 
 def rounded(value: float | Decimal, digits: int = 0) -> Decimal:
-    """Half away from zero, as JavaScript does for what is positive."""
+    """Half away from zero, as JavaScript rounds positive numbers."""
     return Decimal(str(value)).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
 
 
@@ -31,7 +31,7 @@ def percent(ratio: float) -> str:
 
 
 def change(now: int, before: int) -> str:
-    """Whole percent with its sign; a factor from three times on."""
+    """Whole percent with its sign. From three times on, a factor."""
     if before <= 0:
         return "none before" if now > 0 else ""
     if now >= 3 * before:

@@ -1,1 +1,1 @@
-"""The first questions of an analyst, answered in a notebook that is logged in as one."""
+"""The first questions of an analyst, answered in a notebook with an analyst's login."""
