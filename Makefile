@@ -22,6 +22,7 @@ SANDBOX := $(BIN)/python -m sandbox
 WITH_SERVERS := $(SANDBOX) exec --
 PYTEST := $(BIN)/pytest --numprocesses $(WORKERS)
 SECURITY := tests/security --ignore=tests/security/test_access.py --ignore=tests/security/test_roles.py
+SERVING := $(if $(wildcard serving),.venv-notebook/installed .venv-embedded/installed)
 export DBT_PROFILES_DIR := profiles
 ifneq ($(TARGET),)
 export DBT_TARGET := $(TARGET)
@@ -73,6 +74,8 @@ dashboards: setup ## write the dashboards, names masked; ROLE=pii_reader shows t
 	@ROLE=$(ROLE) $(WITH_SERVERS) $(BIN)/python -m serving.dashboards $(ARGS)
 notebook: setup .venv-notebook/installed ## JupyterLab, logged in as analyst, on the first questions
 	@ROLE=$(ROLE) $(WITH_SERVERS) $(BIN)/python -m serving.notebook
+embedded: setup .venv-embedded/installed ## serve customers' own pages on 127.0.0.1; CUSTOMER=103
+	@$(WITH_SERVERS) .venv-embedded/bin/python -m serving.embedded $(CUSTOMER) $(ARGS)
 
 clean: ## remove everything the project made
 	@test ! -d .sandbox || test ! -x $(BIN)/python || $(SANDBOX) clean
@@ -114,7 +117,7 @@ test: setup ## the tests of every day; WORKERS=0 runs them one by one
 	@$(PYTEST)
 
 ##@ Prove
-test-deep: setup .venv-infra/installed .venv-notebook/installed ## the next six side by side, as CI runs them
+test-deep: setup .venv-infra/installed $(SERVING) ## the next six side by side, as CI runs them
 	@$(PYTEST) tests/hazards tests/faults $(SECURITY) tests/review tests/redshift $(wildcard tests/serving)
 test-hazards: setup ## a hostile MySQL schema, value by value
 	@$(BIN)/pytest tests/hazards
@@ -122,7 +125,7 @@ test-faults: setup ## kill -9 at every step, then one plain rerun
 	@$(PYTEST) tests/faults
 test-security: setup ## wrong certificates, erasure, leaks
 	@$(PYTEST) $(SECURITY)
-test-serving: setup .venv-notebook/installed ## figures, size and masks of the dashboards, in a browser
+test-serving: setup $(SERVING) ## figures, size and masks of the dashboards, in a browser
 	@$(PYTEST) tests/serving
 test-review: setup ## prepared pull requests: does the review say what they do?
 	@$(PYTEST) tests/review
