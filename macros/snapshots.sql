@@ -81,7 +81,7 @@
     version gets the raw text where cleaning makes the stored one of it; closed versions keep the cleaned text. One transaction each.
 -#}
 {% macro migrate_snapshots() -%}
-    {%- set names_of_before = {'reports_to': 'reports_to_employee_number', 'msrp': 'list_price'} -%}
+    {%- set names_now = {'reports_to_employee_number': 'reports_to', 'list_price': 'msrp'} -%}
     {%- for node in snapshots_of_before() -%}
         {%- set stored = adapter.get_relation(node.database, node.schema, node.alias) -%}
         {%- set migrated = stored.incorporate(path={'identifier': stored.identifier ~ '__migrated'}) -%}
@@ -97,8 +97,9 @@
             create table {{ migrated }} as
             select
                 stored.{{ key }},
-                {%- for column in node.config.check_cols %}
-                {%- set before = 'stored.' ~ names_of_before.get(column, column) %}
+                {%- for name in adapter.get_columns_in_relation(stored) | map(attribute='name')
+                    if name not in [key, '_loaded_at'] and not name.startswith('dbt_') %}
+                {%- set column, before = names_now.get(name, name), 'stored.' ~ name %}
                 {%- if column in texts %}
                 case when stored.dbt_valid_to is null and trim(raw_rows.{{ column }}) = {{ before }} then raw_rows.{{ column }} else {{ before }} end as {{ column }},
                 {%- elif column in numbers %}

@@ -8,7 +8,7 @@ renamed as (
         order_number,
 
         -- attributes
-        trim(status) as order_status,
+        coalesce(trim(status), 'Unknown') as order_status,
 
         -- measures
         cast(gross_sales_amount as numeric(18, 2)) as gross_sales_amount,
