@@ -80,7 +80,7 @@ def _credentials(settings: Settings) -> dict[str, Any]:
         "host": login["host"],
         "port": int(login["port"]),
         "username": login["user"],
-        "password": login["password"] or "none",  # dlt wants one, even where the server does not
+        "password": login["password"] or "none",  # dlt wants one, even if the server does not
         "database": login["dbname"],
         "query": CONNECTION | {key: value for key, value in login.items() if key.startswith("ssl")},
     }

@@ -11,7 +11,7 @@
 ``mysql``        Everything about MySQL: connection, packets, catalog, types, the text of every type.
 ``reading``      One table into files: ``whole``, by ``blocks`` of keys, or ``newer`` rows.
 ``files``        Files of rows, and the result of copying them.
-``parts``        The part of a table that was loaded.
+``parts``        The loaded part of a table.
 ``warehouse``    Arrived rows are checked and published: ``protocol``, ``postgres``, ``redshift`` (and its ``s3``).
 ``records``      The tables ``_landing_*``, for the next landing and for people.
 ``report``       The result of a landing.

@@ -36,7 +36,7 @@ class ErasureRule:
 
 
 class Suppressions:
-    """The list as read by the landing. Most projects have an empty one."""
+    """The list as read by the landing. It is usually empty."""
 
     def __init__(self, hashes: Iterable[str] = (), rules: dict[str, ErasureRule] | None = None, key: str = "") -> None:
         self._hashes, self._rules, self._key = frozenset(hashes), rules or {}, key

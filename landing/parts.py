@@ -1,4 +1,4 @@
-"""The part of a source's table that was loaded. Publication compares arrived rows with this part of the raw table."""
+"""The loaded part of a source's table. Publication compares arrived rows with this part of the raw table."""
 
 import dataclasses
 

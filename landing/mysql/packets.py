@@ -1,6 +1,6 @@
 """The private parts of PyMySQL, all in this file: its packets, its socket, its timeout.
 
-PyMySQL has no public way to read rows without making objects of their values. Nor can another thread end a read.
+PyMySQL has no public way to read rows without making objects of their values, or to end a read by another thread.
 """
 
 import contextlib

@@ -24,7 +24,7 @@ GEOMETRIES = {
     *("geometrycollection", "geomcollection"),
 }
 WITHOUT_ORDER = {*BYTES, *GEOMETRIES, "enum", "set", "year"}
-"""Types without an order: their greatest landed value may not be MySQL's latest. As text, year 0 means 2000."""
+"""Types without an order: their greatest landed value may not be MySQL's latest. As text, year 0 is in this century."""
 TYPES = sorted({*INTEGERS, *TEXTS, *BYTES, *GEOMETRIES, *AS_TEXT} | {
     "decimal", "float", "double", "bit", "year", "date", "datetime", "timestamp", "time"
 })  # fmt: skip

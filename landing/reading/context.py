@@ -1,4 +1,4 @@
-"""Input of reading a table, from its landing, and the result."""
+"""The input of reading a table, given by its landing, and the result."""
 
 import dataclasses
 import datetime
@@ -54,7 +54,7 @@ class TableRead:
     """A table read to its end."""
 
     part: Part
-    """The part of the table that was loaded."""
+    """The loaded part of the table."""
     sent: RowSum
     """MySQL's count and checksum of the rows it sent."""
     loaded: RowSum

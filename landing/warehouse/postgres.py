@@ -156,7 +156,7 @@ class Postgres:
     def _record_what_a_rebuild_takes(self, table: TablePlan, run: LandingRun) -> None:
         """Record the raw rows that a rebuild deletes.
 
-        1. The old key decides: a raw row is recorded if no new row has the same values in its columns.
+        1. A raw row is recorded if no new row has the same values in the columns of the old key.
         2. If a column of the old key is not among the new ones, every raw row is recorded.
         3. If hashing of a key column was switched on or off, nothing is recorded. So no clear key is kept.
         """

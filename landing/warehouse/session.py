@@ -35,7 +35,7 @@ class AnotherLanding(Exception):
 
 
 class Session:
-    """One connection that commits at once, and the names of the schemas that a landing uses."""
+    """One connection that commits at once, and the names of the schemas of a landing."""
 
     def __init__(self, settings: Settings, is_of_the_server: Callable[[psycopg2.Error], bool]):
         """Raises ``WarehouseUnavailable``: names the server and the user, and the reason."""
