@@ -7,7 +7,6 @@ Raw pipe, checked     The same, then both servers add up a CRC32 of every row: t
 Ours, first load      python -m ingestion with nothing there, to the end: read, verified, published.
 Ours, 1 % changed     The same after 1 % of orders and of order lines changed.
 Ours, nothing changed All is read and found the same.
-Ours, not written to  The next landing without a table to read. After a change the server writes to itself for a while.
 Peers                 With --peers: stock dlt in its fastest configuration, and pgloader if it is installed.
 
 The figures are medians over the rounds. A figure counts only if the program did its work: the pipe's rows are ours,
