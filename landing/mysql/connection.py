@@ -1,5 +1,6 @@
 """MySQL: one read-only connection, one consistent snapshot; which tables are there, and their rows as text."""
 
+import logging
 import threading
 from collections.abc import Iterable, Iterator
 from typing import Any, cast
@@ -14,10 +15,17 @@ from landing.settings import Settings
 from landing.steps import reached
 
 _MARGIN = 60  # seconds beyond the statement timeout, after which a connection without a byte counts as lost
+_LOCK_WAIT = 60
 _SESSION = (  # what the server's own settings would otherwise change in the rows, or leave out of them
     "SET NAMES utf8mb4, time_zone = '+00:00', sql_select_limit = 18446744073709551615,"
-    " sql_big_selects = 1, group_concat_max_len = 4294967295, net_write_timeout = 600, lock_wait_timeout = 60"
+    " sql_big_selects = 1, group_concat_max_len = 4294967295, net_write_timeout = 600"
 )
+_OF_SOME_VERSIONS = ("max_execution_time", "max_statement_time", "system_versioning_asof")
+_TABLES = (
+    "SELECT table_name, engine, coalesce(table_type, '') = 'VIEW' FROM information_schema.tables"
+    f" WHERE {catalog.HOLDS_ROWS} ORDER BY 3, 1"
+)
+log = logging.getLogger("landing")
 
 
 class SourceUnavailable(Exception):
@@ -49,9 +57,11 @@ class MySqlSource:
                 autocommit=True,
             )
             self._set_up_session(settings.statement_timeout)
+            # first: MySQL 8 reads its catalog by InnoDB, which could open the snapshot before definitions are held
+            found = self._query(_TABLES)
             self._query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")  # of the next transaction alone
             self._query("START TRANSACTION READ ONLY")
-            self._held = self._hold_definitions()
+            self._held = self._hold_definitions(found)
         except (pymysql.Error, OSError, RuntimeError) as error:
             raise SourceUnavailable(f"{where}: {_explain(error, settings)}") from None
         reached("snapshot opened")
@@ -61,12 +71,23 @@ class MySqlSource:
         self._query("SET sql_mode = ''")  # first: a strict one takes no length beyond what the server allows
         self._query(_SESSION)
         ((version, longest),) = self._query("SELECT version(), @@max_allowed_packet")
-        is_mariadb = "mariadb" in version.lower()
-        if is_mariadb:
-            self._query("SET system_versioning_asof = DEFAULT")
         self._longest_statement = int(longest) - 1024
-        limit = f"max_statement_time = {timeout}" if is_mariadb else f"max_execution_time = {timeout * 1000}"
-        self._query(f"SET SESSION {limit}")
+        lock_wait = _LOCK_WAIT
+        names = ", ".join(f"'{name}'" for name in _OF_SOME_VERSIONS)
+        known = {name for name, _ in self._query(f"SHOW SESSION VARIABLES WHERE variable_name IN ({names})")}
+        if "system_versioning_asof" in known:
+            self._query("SET system_versioning_asof = DEFAULT")
+        if "max_execution_time" in known:
+            self._query(f"SET SESSION max_execution_time = {timeout * 1000}")
+        elif "max_statement_time" in known:  # of MariaDB in seconds, of Percona 5.6 in milliseconds
+            unit = 1 if "mariadb" in version.lower() else 1000
+            self._query(f"SET SESSION max_statement_time = {timeout * unit}")
+        elif timeout:
+            lock_wait = min(lock_wait, timeout)
+            log.info(
+                "MySQL %s limits no statement: its time is up %s s after its last byte.", version, timeout + _MARGIN
+            )
+        self._query(f"SET SESSION lock_wait_timeout = {lock_wait}")
 
     def close(self) -> None:
         """Once, or again."""
@@ -173,18 +194,15 @@ class MySqlSource:
     def _literal(self, value: str) -> str:
         return str(self._connection.escape(value))
 
-    def _hold_definitions(self) -> dict[str, str]:
-        """Keep every table as it is defined until the connection closes, then open the snapshot.
+    def _hold_definitions(self, found: Iterable[tuple[Any, ...]]) -> dict[str, str]:
+        """Keep every table found as it is defined until the connection closes, then open the snapshot.
 
         A snapshot is of rows: a table that took the name of another after it, or a partition its place, would be read
         without an error. Returns the tables and views, each with why it could not be held, or nothing.
         """
         held: dict[str, str] = {}
         engines: dict[str, str] = {}
-        for name, engine, is_view in self._query(
-            "SELECT table_name, engine, coalesce(table_type, '') = 'VIEW' FROM information_schema.tables"
-            f" WHERE {catalog.HOLDS_ROWS} ORDER BY 3, 1"
-        ):
+        for name, engine, is_view in found:
             wanted = self._settings.wants(name) and (self._settings.with_views or not is_view)
             held[name] = self._look(name, limit=0) if wanted else ""  # opens the table and reads no row
             if wanted and not is_view and not held[name]:
@@ -235,7 +253,7 @@ def _explain(error: Exception, settings: Settings) -> str:
         2026: "it offers no TLS, and MYSQL_SSL_MODE asks for it. No password was sent.",
         2003: "it cannot be reached. Check MYSQL_HOST and MYSQL_PORT, and that the server is up.",
         2013: "it takes connections and does not answer. Check MYSQL_HOST and MYSQL_PORT, and that the server is well.",
-        ER.LOCK_WAIT_TIMEOUT: "another session holds a lock on it and did not let go within a minute.",
+        ER.LOCK_WAIT_TIMEOUT: "another session holds a lock on it and did not let go in time (a minute at most).",
         1969: "it took longer than INGEST_STATEMENT_TIMEOUT_SECONDS.",
         3024: "it took longer than INGEST_STATEMENT_TIMEOUT_SECONDS.",
     }
