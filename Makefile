@@ -92,6 +92,9 @@ test: setup ## the tests of every day; WORKERS=0 runs them one by one
 ##@ Prove
 test-hazards: setup ## a hostile MySQL schema, value by value
 	@$(BIN)/pytest tests/hazards
+test-mysql: setup ## landing, hazards, faults of the source on MySQL 5.6 from npm
+	@$(BIN)/python -m tests.genuine $(BIN)/pytest tests/ingestion/test_any_mysql.py tests/ingestion/test_landing.py tests/ingestion/test_blocks.py \
+		tests/ingestion/test_drift.py tests/ingestion/test_odd_sources.py tests/ingestion/test_types.py tests/hazards tests/faults/test_the_source_changes.py
 test-faults: setup ## kill -9 at every step, then one plain rerun
 	@$(PYTEST) --dist load tests/faults
 test-security: setup ## wrong certificates, erasure, leaks
