@@ -62,8 +62,10 @@ class MySqlSource:
             self._query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")  # of the next transaction alone
             self._query("START TRANSACTION READ ONLY")
             self._held = self._hold_definitions(found)
-        except (pymysql.Error, OSError, RuntimeError) as error:
-            raise SourceUnavailable(f"{where}: {_explain(error, settings)}") from None
+        except SourceUnavailable:
+            raise
+        except Exception as error:  # also what the driver raises for ways of logging in that it does not know
+            raise SourceUnavailable(f"{where}: {_explain_login(error, settings)}") from None
         reached("snapshot opened")
 
     def _set_up_session(self, timeout: int) -> None:
@@ -238,18 +240,39 @@ class MySqlSource:
         )
 
 
+_IN_THE_MANUAL = ", which its manual explains."
+
+
 def _explain(error: Exception, settings: Settings) -> str:
     """MySQL's error in words without any value of a row, and what to do about it."""
     code = error.args[0] if error.args and isinstance(error.args[0], int) else None
     user = settings.mysql["user"]
     if "certificate" in str(error).lower():
         return "its certificate could not be verified. Check MYSQL_SSL_CA and the host name. No password was sent."
+    asks_for_tls = "" if settings.mysql["ssl"] else ", or if the account asks for TLS, set MYSQL_SSL_MODE=verify"
+    refused = f"the login of user '{user}' is refused. Check MYSQL_USER and MYSQL_PASSWORD{asks_for_tls}."
+    locked = f"the account of user '{user}' is locked. Unlock it there (ALTER USER ... ACCOUNT UNLOCK)."
+    expired = f"the password of user '{user}' has expired. Set a new one there, then in MYSQL_PASSWORD."
+    full = "it has no connection left{}. Raise {} there, or run again when others have ended."
     known = {
-        ER.ACCESS_DENIED_ERROR: f"the login of user '{user}' is refused. Check MYSQL_USER and MYSQL_PASSWORD.",
-        ER.DBACCESS_DENIED_ERROR: f"user '{user}' may not read database '{settings.database}'. Grant it SELECT.",
+        ER.ACCESS_DENIED_ERROR: refused,
+        ER.DBACCESS_DENIED_ERROR: (
+            f"user '{user}' may not read database '{settings.database}', or there is none. Check MYSQL_DATABASE,"
+            " else grant it SELECT."
+        ),
         ER.BAD_DB_ERROR: f"there is no database '{settings.database}'. Check MYSQL_DATABASE.",
         ER.TABLEACCESS_DENIED_ERROR: f"user '{user}' may not read it. Grant it SELECT.",
         ER.TABLE_DEF_CHANGED: "its definition changed after the snapshot was taken. Run again.",
+        1040: full.format("", "max_connections"),
+        1203: full.format(f" for user '{user}'", "max_user_connections"),
+        1226: full.format(f" for user '{user}'", "what the account is limited to (MAX_USER_CONNECTIONS, ..._PER_HOUR)"),
+        1129: "it refuses this machine after too many broken connections. Run FLUSH HOSTS there.",
+        1130: "it takes no login from this machine. Make the account for this host there (user@host).",
+        1820: expired,
+        1862: expired,
+        3118: locked,
+        4151: locked,
+        3159: "it takes connections by TLS only. Set MYSQL_SSL_MODE=verify, and MYSQL_SSL_CA.",
         2026: "it offers no TLS, and MYSQL_SSL_MODE asks for it. No password was sent.",
         2003: "it cannot be reached. Check MYSQL_HOST and MYSQL_PORT, and that the server is up.",
         2013: "it takes connections and does not answer. Check MYSQL_HOST and MYSQL_PORT, and that the server is well.",
@@ -262,4 +285,18 @@ def _explain(error: Exception, settings: Settings) -> str:
     if isinstance(error, RuntimeError):  # a package for the server's way of logging in is missing
         return str(error)
     name = next((name for name, number in vars(ER).items() if number == code), "")
-    return f"MySQL error {code}{f' ({name})' if name else ''}." if code else f"{type(error).__name__}."
+    if not code:
+        return f"{type(error).__name__}."
+    return f"it stopped with error {code}{f' ({name})' if name else ''}{_IN_THE_MANUAL}"
+
+
+def _explain_login(error: Exception, settings: Settings) -> str:
+    """The same of an error before the first row is read: nothing that the server says then quotes a row."""
+    code = error.args[0] if error.args else None
+    if code == 2059 or not isinstance(error, (pymysql.Error, OSError, RuntimeError)):
+        return (
+            f"user '{settings.mysql['user']}' logs in by a way that the driver does not know, such as a password hash"
+            " from before MySQL 4.1. Set the password anew there by mysql_native_password or caching_sha2_password."
+        )
+    said = _explain(error, settings)
+    return f"{said} It says: {error.args[-1]}" if said.endswith(_IN_THE_MANUAL) else said
