@@ -121,6 +121,9 @@ test-deep: setup .venv-infra/installed $(SERVING) ## the next six side by side, 
 	@$(PYTEST) tests/hazards tests/faults $(SECURITY) tests/review tests/redshift $(wildcard tests/serving)
 test-hazards: setup ## a hostile MySQL schema, value by value
 	@$(BIN)/pytest tests/hazards
+test-mysql: setup ## landing, hazards, faults of the source on MySQL 5.6 from npm
+	@$(BIN)/python -m tests.genuine $(BIN)/pytest tests/ingestion/test_any_mysql.py tests/ingestion/test_landing.py tests/ingestion/test_blocks.py \
+		tests/ingestion/test_drift.py tests/ingestion/test_odd_sources.py tests/ingestion/test_types.py tests/hazards tests/faults/test_the_source_changes.py
 test-faults: setup ## kill -9 at every step, then one plain rerun
 	@$(PYTEST) tests/faults
 test-security: setup ## wrong certificates, erasure, leaks

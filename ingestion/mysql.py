@@ -16,6 +16,8 @@ from landing.settings import Settings
 from landing.warehouse.s3 import S3Copier
 from landing.warehouse.session import CONNECTION
 
+_TABLES_AT_ONCE = 200
+
 
 def land(settings: Settings) -> LandingReport:
     """Land every selected table and report the rows read and written.
@@ -29,8 +31,17 @@ def land(settings: Settings) -> LandingReport:
         # dlt imports no finished CSV files into Redshift
         redshift = S3Copier(settings) if settings.warehouse == "redshift" else None
         for files in landing.read():
-            landing.loaded(redshift.copy(files) if redshift else copy(files, settings, landing.folder))
+            for some in batches(files):
+                landing.loaded(redshift.copy(some) if redshift else copy(some, settings, landing.folder))
         return landing.publish()
+
+
+def batches(files: Sequence[RowFile]) -> Iterator[list[RowFile]]:
+    """Files of at most ``_TABLES_AT_ONCE`` tables each: dlt's recursion over a run's resources ends at about 970."""
+    tables = list(dict.fromkeys(file.table for file in files))
+    for start in range(0, len(tables), _TABLES_AT_ONCE):
+        some = set(tables[start : start + _TABLES_AT_ONCE])
+        yield [file for file in files if file.table in some]
 
 
 def copy(files: Sequence[RowFile], settings: Settings, folder: Path) -> CopyResult:

@@ -369,6 +369,12 @@ class Landing:
     def _why_not_published(self, table: TablePlan, error: NotPublished | psycopg2.Error) -> str:
         if isinstance(error, NotPublished):
             return f"it could not be published. The last good rows are untouched; {error}."
+        if error.pgcode == "42501" and "temporary tables" in str(error):
+            login = self.settings.login
+            return (
+                "it could not be published: the warehouse lets the landing make no temporary table. GRANT TEMPORARY ON"
+                f" DATABASE {login['dbname']} TO {login['user']}. The last good rows are untouched."
+            )
         remedy = "If the raw table was altered by hand, undo that, or drop it: the next run makes it anew."
         if error.pgcode and error.pgcode.startswith("54"):  # a limit of the program
             remedy = "It is too wide for the warehouse: leave columns out by INGEST_EXCLUDE_COLUMNS."

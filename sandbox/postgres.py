@@ -24,6 +24,7 @@ _SETTINGS = {
     "wal_level": "minimal",
     "max_wal_senders": "0",
     "max_connections": "50",
+    "max_locks_per_transaction": "1024",  # a landing of thousands of tables is published in one
     "jit": "off",
     "io_method": "sync",  # what is read is in the page cache: workers would only hand it on
     "random_page_cost": "1.1",

@@ -33,6 +33,22 @@ from tests import SEED  # noqa: E402
 _numbers = itertools.count()
 
 
+def numbers(most: int, name: str = "numbers") -> str:
+    """A table of the numbers 1 to ``most`` in a column ``seq``, for the FROM of any MySQL."""
+    digits = "select 0 d" + "".join(f" union all select {digit}" for digit in range(1, 10))
+    places = range(len(str(most - 1)))
+    seq = "1" + "".join(f" + {10**place} * d{place}.d" for place in places)
+    tables = " join ".join(f"({digits}) d{place}" for place in places)
+    return f"(select {seq} seq from {tables} where {seq} <= {most}) {name}"
+
+
+def make_user(cursor: Any, name: str, host: str, password: str) -> None:
+    """Make a user anew, on any MySQL: 5.6 knows no IF EXISTS."""
+    if cursor.execute("select 1 from mysql.user where user = %s and host = %s", (name, host)):
+        cursor.execute("drop user %s@%s", (name, host))
+    cursor.execute("create user %s@%s identified by %s", (name, host, password))
+
+
 @dataclasses.dataclass
 class Servers:
     """The running test servers."""
@@ -49,6 +65,21 @@ class Servers:
         with connection.cursor() as cursor:
             cursor.execute("set time_zone = '+00:00'")
         return connection
+
+    @property
+    def mysql_version(self) -> str:
+        with self.mysql() as connection, connection.cursor() as cursor:
+            cursor.execute("select version()")
+            return str(cursor.fetchall()[0][0])
+
+    @property
+    def is_mariadb(self) -> bool:
+        return "mariadb" in self.mysql_version.lower()
+
+    @property
+    def account(self) -> str:
+        """Of the landing, in MySQL."""
+        return "'ingest_test'@'%'" if os.environ.get("TEST_MYSQL_HOST") else "'ingest'@'127.0.0.1'"
 
     def postgres(self) -> Any:
         """A connection of the warehouse's owner that commits at once."""
@@ -203,8 +234,7 @@ def _use_other_mysql() -> None:
     }
     password = secrets.token_hex(16)
     with mysql.connect(state) as connection, connection.cursor() as cursor:
-        cursor.execute("drop user if exists 'ingest_test'@'%'")
-        cursor.execute(f"create user 'ingest_test'@'%' identified by '{password}'")
+        make_user(cursor, "ingest_test", "%", password)
         cursor.execute(f"create database if not exists {mysql.DATABASE}")
         cursor.execute(f"grant select on {mysql.DATABASE}.* to 'ingest_test'@'%'")
         cursor.execute("set global local_infile = 1")
@@ -220,8 +250,7 @@ def lane(servers: Servers) -> Iterator[Lane]:
     connection = servers.mysql()
     with connection.cursor() as cursor:
         cursor.execute(f"create database {lane.database} character set utf8mb4")
-        account = "'ingest_test'@'%'" if os.environ.get("TEST_MYSQL_HOST") else "'ingest'@'127.0.0.1'"
-        cursor.execute(f"grant select on {lane.database}.* to {account}")
+        cursor.execute(f"grant select on {lane.database}.* to {servers.account}")
     connection.close()  # the server may be another by the end of the test
     yield lane
     connection = servers.mysql()

@@ -1,5 +1,6 @@
 """MySQL: one read-only connection with one consistent snapshot, its tables, and their rows as text."""
 
+import logging
 import threading
 from collections.abc import Iterable, Iterator
 from typing import Any, cast
@@ -14,10 +15,17 @@ from landing.settings import Settings
 from landing.steps import reached
 
 _MARGIN = 60  # seconds beyond the statement timeout, after which a connection without a byte counts as lost
+_LOCK_WAIT = 60
 _SESSION = (  # settings of the server that could otherwise change rows, or leave some out
     "SET NAMES utf8mb4, time_zone = '+00:00', sql_select_limit = 18446744073709551615,"
-    " sql_big_selects = 1, group_concat_max_len = 4294967295, net_write_timeout = 600, lock_wait_timeout = 60"
+    " sql_big_selects = 1, group_concat_max_len = 4294967295, net_write_timeout = 600"
 )
+_OF_SOME_VERSIONS = ("max_execution_time", "max_statement_time", "system_versioning_asof")
+_TABLES = (
+    "SELECT table_name, engine, coalesce(table_type, '') = 'VIEW' FROM information_schema.tables"
+    f" WHERE {catalog.HOLDS_ROWS} ORDER BY 3, 1"
+)
+log = logging.getLogger("landing")
 
 
 class SourceUnavailable(Exception):
@@ -49,11 +57,15 @@ class MySqlSource:
                 autocommit=True,
             )
             self._set_up_session(settings.statement_timeout)
+            # first: MySQL 8 reads its catalog by InnoDB, which could open the snapshot before definitions are held
+            found = self._query(_TABLES)
             self._query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")  # of the next transaction alone
             self._query("START TRANSACTION READ ONLY")
-            self._held = self._hold_definitions()
-        except (pymysql.Error, OSError, RuntimeError) as error:
-            raise SourceUnavailable(f"{where}: {_explain(error, settings)}") from None
+            self._held = self._hold_definitions(found)
+        except SourceUnavailable:
+            raise
+        except Exception as error:  # also what the driver raises for ways of logging in that it does not know
+            raise SourceUnavailable(f"{where}: {_explain_login(error, settings)}") from None
         reached("snapshot opened")
 
     def _set_up_session(self, timeout: int) -> None:
@@ -61,12 +73,23 @@ class MySqlSource:
         self._query("SET sql_mode = ''")  # first: a strict one takes no length beyond what the server allows
         self._query(_SESSION)
         ((version, longest),) = self._query("SELECT version(), @@max_allowed_packet")
-        is_mariadb = "mariadb" in version.lower()
-        if is_mariadb:
-            self._query("SET system_versioning_asof = DEFAULT")
         self._longest_statement = int(longest) - 1024
-        limit = f"max_statement_time = {timeout}" if is_mariadb else f"max_execution_time = {timeout * 1000}"
-        self._query(f"SET SESSION {limit}")
+        lock_wait = _LOCK_WAIT
+        names = ", ".join(f"'{name}'" for name in _OF_SOME_VERSIONS)
+        known = {name for name, _ in self._query(f"SHOW SESSION VARIABLES WHERE variable_name IN ({names})")}
+        if "system_versioning_asof" in known:
+            self._query("SET system_versioning_asof = DEFAULT")
+        if "max_execution_time" in known:
+            self._query(f"SET SESSION max_execution_time = {timeout * 1000}")
+        elif "max_statement_time" in known:  # of MariaDB in seconds, of Percona 5.6 in milliseconds
+            unit = 1 if "mariadb" in version.lower() else 1000
+            self._query(f"SET SESSION max_statement_time = {timeout * unit}")
+        elif timeout:
+            lock_wait = min(lock_wait, timeout)
+            log.info(
+                "MySQL %s limits no statement: its time is up %s s after its last byte.", version, timeout + _MARGIN
+            )
+        self._query(f"SET SESSION lock_wait_timeout = {lock_wait}")
 
     def close(self) -> None:
         """Once, or again."""
@@ -173,8 +196,8 @@ class MySqlSource:
     def _literal(self, value: str) -> str:
         return str(self._connection.escape(value))
 
-    def _hold_definitions(self) -> dict[str, str]:
-        """Keep every table as it is defined until the connection closes, then open the snapshot.
+    def _hold_definitions(self, found: Iterable[tuple[Any, ...]]) -> dict[str, str]:
+        """Keep every table found as it is defined until the connection closes, then open the snapshot.
 
         A snapshot holds rows, not definitions. If another table took the name later, or another partition the place,
         it would be read without an error. Returns the tables and views, each with the reason for not holding it, or
@@ -182,10 +205,7 @@ class MySqlSource:
         """
         held: dict[str, str] = {}
         engines: dict[str, str] = {}
-        for name, engine, is_view in self._query(
-            "SELECT table_name, engine, coalesce(table_type, '') = 'VIEW' FROM information_schema.tables"
-            f" WHERE {catalog.HOLDS_ROWS} ORDER BY 3, 1"
-        ):
+        for name, engine, is_view in found:
             wanted = self._settings.wants(name) and (self._settings.with_views or not is_view)
             held[name] = self._look(name, limit=0) if wanted else ""  # opens the table and reads no row
             if wanted and not is_view and not held[name]:
@@ -221,22 +241,43 @@ class MySqlSource:
         )
 
 
+_IN_THE_MANUAL = ", which its manual explains."
+
+
 def _explain(error: Exception, settings: Settings) -> str:
     """MySQL's error in words, without any value of a row, and its remedy."""
     code = error.args[0] if error.args and isinstance(error.args[0], int) else None
     user = settings.mysql["user"]
     if "certificate" in str(error).lower():
         return "its certificate could not be verified. Check MYSQL_SSL_CA and the host name. No password was sent."
+    asks_for_tls = "" if settings.mysql["ssl"] else ", or if the account asks for TLS, set MYSQL_SSL_MODE=verify"
+    refused = f"the login of user '{user}' is refused. Check MYSQL_USER and MYSQL_PASSWORD{asks_for_tls}."
+    locked = f"the account of user '{user}' is locked. Unlock it there (ALTER USER ... ACCOUNT UNLOCK)."
+    expired = f"the password of user '{user}' has expired. Set a new one there, then in MYSQL_PASSWORD."
+    full = "it has no connection left{}. Raise {} there, or run again when others have ended."
     known = {
-        ER.ACCESS_DENIED_ERROR: f"the login of user '{user}' is refused. Check MYSQL_USER and MYSQL_PASSWORD.",
-        ER.DBACCESS_DENIED_ERROR: f"user '{user}' may not read database '{settings.database}'. Grant it SELECT.",
+        ER.ACCESS_DENIED_ERROR: refused,
+        ER.DBACCESS_DENIED_ERROR: (
+            f"user '{user}' may not read database '{settings.database}', or there is none. Check MYSQL_DATABASE,"
+            " else grant it SELECT."
+        ),
         ER.BAD_DB_ERROR: f"there is no database '{settings.database}'. Check MYSQL_DATABASE.",
         ER.TABLEACCESS_DENIED_ERROR: f"user '{user}' may not read it. Grant it SELECT.",
         ER.TABLE_DEF_CHANGED: "its definition changed after the snapshot was taken. Run again.",
+        1040: full.format("", "max_connections"),
+        1203: full.format(f" for user '{user}'", "max_user_connections"),
+        1226: full.format(f" for user '{user}'", "what the account is limited to (MAX_USER_CONNECTIONS, ..._PER_HOUR)"),
+        1129: "it refuses this machine after too many broken connections. Run FLUSH HOSTS there.",
+        1130: "it takes no login from this machine. Make the account for this host there (user@host).",
+        1820: expired,
+        1862: expired,
+        3118: locked,
+        4151: locked,
+        3159: "it takes connections by TLS only. Set MYSQL_SSL_MODE=verify, and MYSQL_SSL_CA.",
         2026: "it offers no TLS, and MYSQL_SSL_MODE asks for it. No password was sent.",
         2003: "it cannot be reached. Check MYSQL_HOST and MYSQL_PORT, and that the server is up.",
         2013: "it takes connections and does not answer. Check MYSQL_HOST and MYSQL_PORT, and that the server is well.",
-        ER.LOCK_WAIT_TIMEOUT: "another session holds a lock on it and did not let go within a minute.",
+        ER.LOCK_WAIT_TIMEOUT: "another session holds a lock on it and did not let go in time (a minute at most).",
         1969: "it took longer than INGEST_STATEMENT_TIMEOUT_SECONDS.",
         3024: "it took longer than INGEST_STATEMENT_TIMEOUT_SECONDS.",
     }
@@ -245,4 +286,18 @@ def _explain(error: Exception, settings: Settings) -> str:
     if isinstance(error, RuntimeError):  # a package for the server's way of logging in is missing
         return str(error)
     name = next((name for name, number in vars(ER).items() if number == code), "")
-    return f"MySQL error {code}{f' ({name})' if name else ''}." if code else f"{type(error).__name__}."
+    if not code:
+        return f"{type(error).__name__}."
+    return f"it stopped with error {code}{f' ({name})' if name else ''}{_IN_THE_MANUAL}"
+
+
+def _explain_login(error: Exception, settings: Settings) -> str:
+    """The same of an error before the first row is read: nothing that the server says then quotes a row."""
+    code = error.args[0] if error.args else None
+    if code == 2059 or not isinstance(error, (pymysql.Error, OSError, RuntimeError)):
+        return (
+            f"user '{settings.mysql['user']}' logs in by a way that the driver does not know, such as a password hash"
+            " from before MySQL 4.1. Set the password anew there by mysql_native_password or caching_sha2_password."
+        )
+    said = _explain(error, settings)
+    return f"{said} It says: {error.args[-1]}" if said.endswith(_IN_THE_MANUAL) else said

@@ -68,8 +68,9 @@ def _text_of(column: SourceColumn, format: LineFormat, check_texts: bool) -> Sen
         precision = re.search(r"\((\d+),(\d+)\)", full)
         return SentText(f"numeric{precision[0] if precision else ''}", number)
     if data_type in ("float", "double"):
-        # The text protocol rounds FLOAT to six digits; as DOUBLE every digit is sent.
-        return SentText("double precision", "CAST({} AS DOUBLE)")
+        # The text protocol rounds FLOAT to six digits. The product is a DOUBLE, of which every digit is sent, and keeps
+        # a minus zero; CAST AS DOUBLE needs MySQL 8.0.17.
+        return SentText("double precision", "{} * 1E0")
     if data_type == "bit":
         width = int((re.search(r"\d+", full) or ["1"])[0])
         return SentText("bigint" if width < 64 else "numeric(20,0)", "CAST({} AS UNSIGNED)")

@@ -6,6 +6,8 @@ from landing.columns import EXCEPTIONS, ColumnPlan, RowSum, TablePlan
 from landing.names import quote
 from landing.warehouse.session import Session
 
+_DROPPED_AT_ONCE = 200
+
 
 def published(column: ColumnPlan, alias: str = "") -> str:
     """Expression for the raw value of an arrived row."""
@@ -68,4 +70,12 @@ def analyze(session: Session, table: TablePlan) -> None:
 
 
 def drop_arrivals(session: Session) -> None:
+    """In transactions of ``_DROPPED_AT_ONCE`` tables: each takes locks, and a server has so many for all sessions."""
+    found = session.rows(
+        "select table_name from information_schema.tables where table_schema = %s and table_type = 'BASE TABLE'",
+        (session.settings.arrival_schema,),
+    )
+    names = [f"{session.arrivals}.{quote(name)}" for (name,) in found]
+    for start in range(0, len(names), _DROPPED_AT_ONCE):
+        session.execute(f"drop table if exists {', '.join(names[start : start + _DROPPED_AT_ONCE])} cascade")
     session.execute(f"drop schema if exists {session.arrivals} cascade")

@@ -22,8 +22,31 @@ CONNECTION: dict[str, Any] = {
 and a half, also while nothing is sent."""
 _SESSION = (  # settings that the environment (PGTZ, ...), a database or a role could otherwise change
     "set timezone = 'UTC'; set datestyle = 'ISO, YMD'; set extra_float_digits = 1; set bytea_output = 'hex';"
-    " set standard_conforming_strings = on; set quote_all_identifiers = off"
+    " set standard_conforming_strings = on; set quote_all_identifiers = off;"
+    " set search_path = pg_catalog"  # no function or table of somebody else's goes before the server's own
 )
+
+
+_AT_LOGIN = {
+    "too many connections for role": "user '{user}' has no connection left, and a landing takes several:"
+    " ALTER ROLE {user} CONNECTION LIMIT ...",
+    "too many connections for database": "database '{database}' has no connection left, and a landing takes several:"
+    " ALTER DATABASE {database} CONNECTION LIMIT ...",
+    "too many clients": "it has no connection left: raise max_connections, or run again when others have ended",
+    "connection slots": "it has no connection left: raise max_connections, or run again when others have ended",
+    "not permitted to log in": "user '{user}' may not log in: ALTER ROLE {user} LOGIN, or name another in {pg}USER (or"
+    " INGEST_USER)",
+    "not currently accepting connections": "database '{database}' takes none: ALTER DATABASE {database}"
+    " ALLOW_CONNECTIONS true, or name another in {pg}DATABASE",
+    "permission denied for database": "user '{user}' lacks a right on database '{database}': GRANT CONNECT, CREATE,"
+    " TEMPORARY ON DATABASE {database} TO {user}",
+    "no pg_hba.conf entry": "it takes no login of user '{user}' to database '{database}' from this machine, or only by"
+    " TLS: add a line to its pg_hba.conf, or check {pg}SSLMODE",
+    "starting up": "it is starting: run again in a moment",
+    "shutting down": "it is shutting down: run again when it is up",
+    "You might need to increase": "a transaction needs more locks than it has: raise max_locks_per_transaction",
+}
+"""By a part of PostgreSQL's message, which has no code of its own while somebody logs in."""
 
 
 class WarehouseUnavailable(Exception):
@@ -149,12 +172,19 @@ def explain(error: psycopg2.Error, settings: Settings) -> str:
         reason = (
             f"no verified TLS connection. Check {pg}SSLMODE, {pg}SSLROOTCERT and the host name. No password was sent."
         )
+    elif refusal := next((words for part, words in _AT_LOGIN.items() if part in message), ""):
+        reason = f"{refusal.format(user=user, database=database, pg=pg)}. Nothing was published."
     elif error.pgcode == "53100" or "File too large" in message or "No space left" in message:
         reason = "its disk is full. Nothing was published; free space and run again."
     elif error.pgcode == "55P03":
         reason = (
             f"another session holds a lock on a table of {settings.raw_schema} and did not let go within"
             f" {settings.lock_wait} s (INGEST_LOCK_WAIT_SECONDS). Nothing was published; run again when it ended."
+        )
+    elif error.pgcode == "25006":
+        reason = (
+            f"user '{user}' can only read there. If it is a standby, name the primary in {pg}HOST; else ALTER ROLE"
+            f" {user} SET default_transaction_read_only = off. Nothing was published."
         )
     elif error.pgcode == "42501":
         reason = (

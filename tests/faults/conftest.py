@@ -13,7 +13,7 @@ import pytest
 
 from sandbox import __main__ as sandbox
 from sandbox import home, mysql, postgres
-from tests.conftest import PROJECT, Lane, Servers
+from tests.conftest import PROJECT, Lane, Servers, make_user
 from tests.faults.shop import PASSWORD, Shop
 
 _HEADER = """\
@@ -63,10 +63,9 @@ def result(request: pytest.FixtureRequest) -> Iterator[Result]:
 @pytest.fixture(scope="session")
 def accounts(servers: Servers) -> Servers:
     """A read-only account in MySQL and an owner in the warehouse, whose rights the tests' own account shares."""
-    password = PASSWORD.replace("'", "''")
     connection = servers.mysql()
     with connection.cursor() as cursor:
-        cursor.execute(f"create or replace user 'fault'@'127.0.0.1' identified by '{password}'")
+        make_user(cursor, "fault", "127.0.0.1", PASSWORD)
     connection.close()
     administrator = postgres.connect(home.read_state()[postgres.NAME])
     administrator.autocommit = True

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox import home
-from tests.conftest import PROJECT, Lane
+from tests.conftest import PROJECT, Lane, numbers
 from tests.faults.stoppable import Point, Stoppable
 
 CANARY = "CANARY7f3a"
@@ -36,13 +36,13 @@ _CREATE = (
     "create table log (line text, logged_at timestamp null)",
     "create table nothing (id int primary key)",
     f"insert into customers select seq, concat('{CANARY} ', seq), if(seq % 3, concat('a \"quoted\", ', char(10), seq), null),"
-    " seq * 1.25, '2003-01-01' + interval seq day, unhex(md5(seq)) from seq_1_to_200",
+    f" seq * 1.25, '2003-01-01' + interval seq day, unhex(md5(seq)) from {numbers(200)}",
     "insert into orders select seq, seq % 200 + 1, '2004-05-06 07:08:09.123456' + interval seq hour, 3, seq * 6"
-    " from seq_1_to_400",
+    f" from {numbers(400)}",
     f"insert into order_lines select o.seq, n.seq, concat('{CANARY} p', n.seq), 1, o.seq * n.seq"
-    " from seq_1_to_400 o join seq_1_to_3 n",
+    f" from {numbers(400, 'o')} join {numbers(3, 'n')}",
     f"insert into log select concat('{CANARY} ', seq % 50), '2005-01-01 00:00:00' + interval seq % 50 minute"
-    " from seq_1_to_100",
+    f" from {numbers(100)}",
 )
 _CHANGE = (
     "update customers set credit = credit + 1, note = null where id % 20 = 0",
@@ -89,7 +89,7 @@ class Shop:
     def add_large_table(self, rows: int) -> None:
         self.lane.execute(
             "create table large (id int primary key, filler varchar(120))",
-            f"insert into large select seq, concat('{CANARY} ', repeat('x', 60), seq) from seq_1_to_{rows}",
+            f"insert into large select seq, concat('{CANARY} ', repeat('x', 60), seq) from {numbers(rows)}",
         )
 
     # landings

@@ -43,7 +43,9 @@ UNSEEN = {  # reading on would tell nothing of these
         "rename table orders to swap, orders_new to orders, swap to orders_new",
     ),
     "a partition is exchanged": ("alter table orders exchange partition p0 with table spare",),
-    "two columns change names": ("alter table orders rename column id to line_count, rename column line_count to id",),
+    "two columns change names": (
+        "alter table orders change id line_count int not null, change line_count id int not null",
+    ),
     "it goes to an engine without snapshots": ("alter table orders engine = myisam",),
 }
 
@@ -140,7 +142,8 @@ def test_a_table_that_another_session_has_locked(shop: Shop, result: Result) -> 
     holder.close()
     landing.go()
     assert landing.end() == 1, landing.said()
-    assert "error: orders: it could not be read: it took longer than INGEST_STATEMENT_TIMEOUT" in landing.said()
+    reasons = ("it took longer than INGEST_STATEMENT_TIMEOUT", "another session holds a lock on it")
+    assert any(f"error: orders: it could not be read: {reason}" in landing.said() for reason in reasons)
     assert shop.raw() == shop.source() | {"orders": before["orders"]}
     result.seen = "orders named, and as before; the others new"
     shop.runs += 1

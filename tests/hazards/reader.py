@@ -59,7 +59,7 @@ class Column:
         if self.base == "bit":
             return [f"HEX({name})"]
         if self.base in ("float", "double"):
-            return [f"CAST({name} AS DOUBLE)"]
+            return [name if self.type == "double" else f"{name} * 1e0"]  # a float's own text has six digits
         if self.base == "timestamp":
             return [f"CAST(UNIX_TIMESTAMP({name}) AS CHAR)", f"CAST({name} AS CHAR)"]
         if self.base in _SHAPES:

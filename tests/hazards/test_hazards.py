@@ -56,13 +56,11 @@ def hostile(servers: Servers) -> Iterator[Hostile]:
     lane = Lane(servers, "hostile_schema")
     connection = servers.mysql()
     cursor = connection.cursor()
-    cursor.execute("select version()")
-    server = "mariadb" if "mariadb" in cursor.fetchone()[0].lower() else "mysql"
-    hazards = [hazard for hazard in HAZARDS if hazard.only in (None, server)]
+    hazards = [hazard for hazard in HAZARDS if hazard.is_for(servers.mysql_version)]
     cursor.execute(ALLOW_ALL)
     cursor.execute(f"drop database if exists {lane.database}")
     cursor.execute(f"create database {lane.database} character set utf8mb4")
-    cursor.execute(f"grant select on {lane.database}.* to 'ingest'@'127.0.0.1'")
+    cursor.execute(f"grant select on {lane.database}.* to {servers.account}")
     cursor.execute(f"use {lane.database}")
     lane.warehouse("drop schema if exists {raw} cascade")
     for statement in (*FIRST, *(statement for hazard in hazards for statement in hazard.sql)):

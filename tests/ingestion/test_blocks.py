@@ -9,7 +9,7 @@ from landing import steps
 from landing.columns import RowSum
 from landing.reading.blocks import BLOCK_ROWS, MOST_BLOCKS, better_bits, bits_for, digests_of, entry
 from landing.report import TableReport
-from tests.conftest import Lane
+from tests.conftest import Lane, numbers
 from tests.ingestion.lossy import losing
 
 FIRST_DAY = "2005-03-01T00:00:00"
@@ -20,7 +20,7 @@ def lines(lane: Lane) -> Lane:
     """5,000 rows in blocks of 128 to 256, keys from below zero, with one value that no date can hold."""
     lane.execute(
         "create table `lines` (number int, item varchar(9), day date, what varchar(20), primary key (number, item))",
-        "insert into `lines` select cast(seq as signed) div 2 - 1000, concat('i', seq % 2), '2005-01-01', 'old' from seq_1_to_5000",
+        f"insert into `lines` select cast(seq as signed) div 2 - 1000, concat('i', seq % 2), '2005-01-01', 'old' from {numbers(5000)}",
         "set sql_mode = ''",
         "update `lines` set day = '0000-00-00' where number in (-900, 1100) and item = 'i0'",
     )
@@ -161,7 +161,7 @@ def test_a_column_added_makes_it_whole(lines: Lane) -> None:
 
 def test_a_block_of_more_rows_than_a_file_is_loaded_without_waiting(lines: Lane) -> None:
     lines.execute(
-        "insert into `lines` select 77, concat('j', seq), '2005-01-01', 'new' from seq_1_to_2500",
+        f"insert into `lines` select 77, concat('j', seq), '2005-01-01', 'new' from {numbers(2500)}",
         "update `lines` set what = 'new' where number = -900 and item = 'i1'",
     )
     assert _land(lines, chunk_rows=1000).inserted == 2500
@@ -195,7 +195,7 @@ def test_a_block_of_more_rows_than_a_file_is_loaded_without_waiting(lines: Lane)
     ],
 )
 def test_other_tables_are_loaded_as_a_whole(lane: Lane, columns: str, engine: str, row: str) -> None:
-    lane.execute(f"create table t ({columns}) engine = {engine}", f"insert into t select {row} from seq_1_to_1000")
+    lane.execute(f"create table t ({columns}) engine = {engine}", f"insert into t select {row} from {numbers(1000)}")
     _land(lane, FIRST_DAY)
     assert _land(lane).status == "unchanged"
     lane.execute("delete from t order by what, id limit 1")
@@ -238,7 +238,7 @@ def test_blocks_that_turned_out_wrong_get_another_size() -> None:
 def test_one_key_far_from_all_others(lane: Lane) -> None:
     lane.execute(
         "create table t (id int primary key, what varchar(9))",
-        "insert into t select seq, 'old' from seq_1_to_5000",
+        f"insert into t select seq, 'old' from {numbers(5000)}",
         "insert into t values (-2000000000, 'far'), (2000000000, 'far')",
     )
     _land(lane, FIRST_DAY)
@@ -271,7 +271,7 @@ def test_a_partitioned_table(lane: Lane) -> None:
     """Its rows lie in the order of the key in each partition only: MySQL merges, or sorts, them."""
     lane.execute(
         "create table t (id int primary key, what text) partition by hash (id) partitions 4",
-        "insert into t select seq, repeat('x', seq % 90) from seq_1_to_5000",
+        f"insert into t select seq, repeat('x', seq % 90) from {numbers(5000)}",
     )
     _land(lane, FIRST_DAY)
     lane.execute("update t set what = 'new' where id = 2500", "delete from t where id = 4000")

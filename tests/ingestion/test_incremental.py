@@ -4,7 +4,7 @@ import pytest
 
 from landing.report import TableReport
 from landing.settings import SettingsError
-from tests.conftest import Lane
+from tests.conftest import Lane, numbers
 
 SETTINGS = {"INGEST_INCREMENTAL": "events.updated_at", "INGEST_LOOK_BACK_SECONDS": "3600"}
 
@@ -13,7 +13,7 @@ SETTINGS = {"INGEST_INCREMENTAL": "events.updated_at", "INGEST_LOOK_BACK_SECONDS
 def events(lane: Lane) -> Lane:
     lane.execute(
         "create table events (id int primary key, what varchar(20), updated_at datetime not null)",
-        "insert into events select seq, 'old', '2005-01-01' + interval seq hour from seq_1_to_1000",
+        f"insert into events select seq, 'old', '2005-01-01' + interval seq hour from {numbers(1000)}",
     )
     lane.land(SETTINGS | {"AS_OF": "2005-03-01T00:00:00"})
     return lane

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from landing.settings import SettingsError
-from tests.conftest import Lane
+from tests.conftest import Lane, numbers
 
 
 def test_a_hashed_key_tells_no_two_rows_apart_that_unicode_does_not(lane: Lane) -> None:
@@ -55,7 +55,7 @@ def test_a_nul_beside_the_end_of_a_file(lane: Lane) -> None:
     """The file that was just filled is not handed over before its last lines were looked at."""
     lane.execute(
         "create table items (id int primary key, v varchar(20))",
-        "insert into items select seq, if(seq = 990, 'x\\0', 'x') from seq_1_to_3000",
+        f"insert into items select seq, if(seq = 990, 'x\\0', 'x') from {numbers(3000)}",
     )
     for full in (False, True):
         table = lane.land_one(full_compare=full, chunk_rows=1000)
@@ -77,7 +77,7 @@ def test_a_view_whose_cast_fails_is_null_there(lane: Lane) -> None:
 def test_a_long_group_concat_is_whole(lane: Lane) -> None:
     lane.execute(
         "create table items (id int primary key)",
-        "insert into items select seq from seq_1_to_300000",
+        f"insert into items select seq from {numbers(300000)}",
         "create view joined as select group_concat(id order by id) ids from items",
     )
     lane.execute("set global group_concat_max_len = 16000000")
@@ -87,6 +87,8 @@ def test_a_long_group_concat_is_whole(lane: Lane) -> None:
 
 
 def test_rows_are_those_of_now_whatever_the_server_shows_by_default(lane: Lane) -> None:
+    if not lane.servers.is_mariadb:
+        pytest.skip("only MariaDB keeps versions of rows")
     lane.execute(
         "create table items (id int primary key) with system versioning",
         "set global system_versioning_asof = '2001-01-01'",
@@ -248,7 +250,7 @@ def test_a_key_that_the_engine_does_not_hold_loses_no_row(lane: Lane) -> None:
         # no question mark, but its bytes where two characters meet
         ("ucs2 collate ucs2_bin", b"\x4e\x00\x3f\x41\x00\x3f", "\u4e00\u3f41?"),
         ("utf16 collate utf16_bin", b"\x4e\x00\x3f\x41\x00\x3f", "\u4e00\u3f41?"),
-        ("utf16le collate utf16le_nopad_bin", b"\x41\x3f\x00\x4e\x3f\x00", "\u3f41\u4e00?"),
+        ("utf16le collate utf16le_bin", b"\x41\x3f\x00\x4e\x3f\x00", "\u3f41\u4e00?"),
         ("utf32 collate utf32_bin", b"\0\x01\xf6\0\0\0\x3f\x41\0\0\0\x3f", "\U0001f600\u3f41?"),
     ],
 )
@@ -283,7 +285,7 @@ def test_a_row_that_changed_is_no_deletion_where_whole_rows_are_compared(lane: L
     ("view", "reason"),
     [
         ("create definer = nobody@nowhere view shown as select * from items", "(DEFINER) is not there or may not read"),
-        ("create view shown as select id, one() as one from items", "EXECUTE the functions that it calls"),
+        ("create view shown as select id, `one`() as one from items", "EXECUTE the functions that it calls"),
         ("create view shown as select (select id from items) as id", "(SUBQUERY_NO_1_ROW)"),
     ],
 )
@@ -291,7 +293,7 @@ def test_a_view_that_cannot_be_read_says_why(lane: Lane, view: str, reason: str)
     lane.execute(
         "create table items (id int primary key)",
         "insert into items values (1), (2)",
-        "create function one() returns int deterministic return 1",
+        "create function `one`() returns int deterministic return 1",
         view,
     )
     report = lane.land({"INGEST_VIEWS": "true"})

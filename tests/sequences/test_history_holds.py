@@ -99,7 +99,9 @@ def test_a_new_attribute_makes_no_version(project: Project) -> None:
     project.land("alter table customers add segment varchar(20) not null default 'retail'")
     try:
         project.edit("snapshots/snap_customers.sql", "    phone,\n", "    phone,\n    segment,\n")
-        project.edit("snapshots/snap_customers.yml", "        - credit_limit\n", "        - credit_limit\n        - segment\n")
+        project.edit(
+            "snapshots/snap_customers.yml", "        - credit_limit\n", "        - credit_limit\n        - segment\n"
+        )
         project.edit(STAGING.format("customers"), "trim(phone) as phone,", "trim(phone) as phone,\n        segment,")
         project.dbt(*TABLES_ONLY)
         assert project.versions() == versions

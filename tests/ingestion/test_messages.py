@@ -1,0 +1,139 @@
+"""What either server refuses, seen at real servers: each refusal says where, why and what to do."""
+
+import secrets
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg2
+import pytest
+from psycopg2 import sql
+
+from ingestion.mysql import land
+from landing.settings import from_environment
+from sandbox import home, postgres
+from tests.conftest import Lane, make_user
+
+ROLE = "refused"
+
+
+@pytest.fixture(scope="module")
+def password() -> str:
+    return secrets.token_hex(8)
+
+
+@pytest.fixture
+def administrator() -> Iterator[Any]:
+    connection = postgres.connect(home.read_state()[postgres.NAME])
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        yield cursor
+    connection.close()
+
+
+@pytest.fixture
+def role(lane: Lane, administrator: Any, password: str) -> Iterator[dict[str, str]]:
+    """A role that may land, in a database of its own."""
+    lane.execute("create table items (id int primary key, v varchar(9))", "insert into items values (1, 'a')")
+    administrator.execute(sql.SQL("create role refused login password {}").format(sql.Literal(password)))
+    administrator.execute("grant refused to current_user")
+    administrator.execute("create database refused owner refused")
+    yield lane.environment | {"PGUSER": ROLE, "PGPASSWORD": password, "PGDATABASE": ROLE}
+    administrator.execute("drop database refused with (force)")
+    administrator.execute("drop role refused")
+
+
+def refusal(lane: Lane, environment: dict[str, str]) -> str:
+    """The one line of a landing that could not be."""
+    result = lane.cli(environment=environment)
+    assert result.returncode in (1, 3) and "Traceback" not in result.stderr, result.stderr
+    errors = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+    return errors[0] if errors else result.stdout
+
+
+WAREHOUSE = {
+    "alter role refused nologin": "user 'refused' may not log in: ALTER ROLE refused LOGIN",
+    "alter role refused connection limit 0": "ALTER ROLE refused CONNECTION LIMIT",
+    "alter role refused connection limit 1": "ALTER ROLE refused CONNECTION LIMIT",
+    "alter database refused allow_connections false": "ALTER DATABASE refused ALLOW_CONNECTIONS true",
+    "alter database refused connection limit 0": "ALTER DATABASE refused CONNECTION LIMIT",
+    "revoke connect on database refused from public, refused": "GRANT CONNECT, CREATE, TEMPORARY ON DATABASE refused",
+    "alter role refused set default_transaction_read_only = on": "SET default_transaction_read_only = off",
+    "alter database refused owner to postgres": "GRANT CONNECT, CREATE, TEMPORARY ON DATABASE refused",
+    "alter role refused valid until '2001-01-01'": "the login of user 'refused' is refused. Check PGUSER",
+}
+
+
+@pytest.mark.parametrize("statement", WAREHOUSE)
+def test_a_refusal_of_the_warehouse(lane: Lane, role: dict[str, str], administrator: Any, statement: str) -> None:
+    administrator.execute("select current_user")
+    administrator.execute(statement.replace("to postgres", f"to {administrator.fetchone()[0]}"))
+    said = refusal(lane, role)
+    assert said.startswith("error: Postgres at 127.0.0.1:") and WAREHOUSE[statement] in said, said
+
+
+def test_no_right_to_temporary_tables(lane: Lane, role: dict[str, str], administrator: Any) -> None:
+    land(from_environment(role))
+    lane.execute("update items set v = 'b'")
+    administrator.execute("revoke temporary on database refused from public, refused")
+    assert "GRANT TEMPORARY ON DATABASE refused TO refused" in refusal(lane, role)
+
+
+def test_a_function_that_goes_before_the_servers_own_is_not_called(
+    lane: Lane, role: dict[str, str], administrator: Any
+) -> None:
+    login = {
+        "user": ROLE,
+        "password": role["PGPASSWORD"],
+        "dbname": ROLE,
+        "host": role["PGHOST"],
+        "port": role["PGPORT"],
+    }
+    theirs = psycopg2.connect(" ".join(f"{name}={value}" for name, value in login.items()))
+    with theirs, theirs.cursor() as cursor:
+        cursor.execute("create schema theirs; create function theirs.md5(text) returns text language sql return 'x'")
+        cursor.execute("create function theirs.crc32(bytea) returns bigint language sql return 1")
+    theirs.close()
+    administrator.execute("alter role refused set search_path = theirs, pg_catalog")
+    report = land(from_environment(role, checksum="md5"))
+    assert report.status == "ok", report
+
+
+SOURCE = {
+    # what is done to the account: what is said
+    "alter user {account} account lock": "is locked. Unlock it there",
+    "alter user {account} password expire": "has expired. Set a new one there",
+    "grant usage on *.* to {account} require ssl": "if the account asks for TLS, set MYSQL_SSL_MODE=verify",
+    "revoke select on {database}.* from {account}": "or there is none. Check MYSQL_DATABASE, else grant it SELECT",
+    "grant usage on *.* to {account} with max_connections_per_hour 1": "has no connection left for user",
+    "set password for {account} = '{old}'": "by a way that the driver does not know",
+}
+
+
+@pytest.mark.parametrize("statement", SOURCE)
+def test_a_refusal_of_the_source(lane: Lane, password: str, statement: str) -> None:
+    version = lane.servers.mysql_version
+    if version.startswith("5.6") and "account lock" in statement:
+        pytest.skip("MySQL 5.6 locks no account")
+    if "{old}" in statement and not version.startswith("5.6"):
+        pytest.skip("only MySQL 5.6 still takes a password hash from before 4.1")
+    connection = lane.servers.mysql()
+    with connection.cursor() as cursor:
+        make_user(cursor, ROLE, "%", password)
+        cursor.execute(f"grant select on {lane.database}.* to '{ROLE}'@'%'")
+        old = ""
+        if "{old}" in statement:
+            cursor.execute("set global secure_auth = 0")
+            cursor.execute("set old_passwords = 1")
+            cursor.execute("select old_password(%s)", (password,))
+            old = cursor.fetchall()[0][0]
+            cursor.execute("update mysql.user set plugin = 'mysql_old_password' where user = %s", (ROLE,))
+            cursor.execute("flush privileges")
+        cursor.execute(statement.format(account=f"'{ROLE}'@'%'", database=lane.database, old=old))
+    environment = {"MYSQL_USER": ROLE, "MYSQL_PASSWORD": password}
+    if "per_hour" in statement:
+        lane.cli(environment=environment)
+    said = refusal(lane, environment)
+    with connection.cursor() as cursor:
+        cursor.execute(f"drop user '{ROLE}'@'%'")
+    connection.close()
+    assert said.startswith("error: MySQL at 127.0.0.1:") and SOURCE[statement] in said, said
