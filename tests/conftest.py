@@ -1,6 +1,7 @@
 """Servers for the tests: a sandbox of their own in ``.sandbox/test``, so no test meets the data of a demo."""
 
 import dataclasses
+import functools
 import itertools
 import json
 import os
@@ -66,7 +67,7 @@ class Servers:
             cursor.execute("set time_zone = '+00:00'")
         return connection
 
-    @property
+    @functools.cached_property
     def mysql_version(self) -> str:
         with self.mysql() as connection, connection.cursor() as cursor:
             cursor.execute("select version()")
