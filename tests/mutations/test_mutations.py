@@ -43,10 +43,10 @@ def verdicts(servers: Servers) -> list[Verdict]:
 
 
 def test_mistakes_turn_a_test_red(verdicts: list[Verdict]) -> None:
-    """98 of 100 on a day, and at night, when all are built, each that is not named in ``known.py``."""
+    """95 of 100 on a day, as each day draws others; at night, when all are built, each that is not in ``known.py``."""
     counted = report.counted(verdicts)
     survived = {verdict.mutant.key for verdict in counted if verdict.status == "survived"} - SURVIVORS.keys()
-    allowed = 0 if os.environ.get("NIGHTLY") else len(counted) // 50
+    allowed = 0 if os.environ.get("NIGHTLY") else len(counted) // 20
     assert len(survived) <= allowed, f"TEST_SEED={SEED}; see {report.REPORT}; add to known.py: {survived}"
 
 
