@@ -212,8 +212,8 @@ def run(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
     # what is made for readers
     run("docs", "sandbox", "docs")
-    changed = "    cast('+' || phone as varchar(255)) as phone,\n    address_line1"
-    clone.edit("models/marts/dim_customers.sql", "    phone,\n    address_line1", changed)
+    changed = "cast('+' || latest_contacts.phone as varchar(255)) as phone,"
+    clone.edit("models/marts/dim_customers.sql", "latest_contacts.phone,", changed)
     run("review", "review", "--base", "main")
     clone.reset()
     yield run
