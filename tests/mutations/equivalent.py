@@ -57,6 +57,7 @@ EQUIVALENT: dict[str, str] = {
     " order_number in (select changed_orders.order_number from changed_orders) -> true": _OTHERS,
     "int_orders__bound: where order_number in (select changed_orders.order_number from changed_orders) (#2):"
     " order_number in (select changed_orders.order_number from changed_orders) -> true": _OTHERS,
+    "source_exceptions: '': '' -> 'not '": "it only ends the list: no rule has either name",
     "int_customers__totals: and customer_number is not null: customer_number is not null -> true": (_JOINED_TO_NOTHING),
     "dim_dates: inner join numbers on span.first_day + numbers.number < span.day_after: inner -> left": _ALWAYS_MATCHES,
     "fct_customer_balances: inner join members_to_build on activity.customer_number = members_to_build.customer_number: inner -> left": (
