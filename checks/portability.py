@@ -13,6 +13,10 @@ FOLDERS = ("models", "snapshots", "tests/singular", "serving")
 _COMPILED = re.compile(r"(?:.*/)?(?:compiled|run)/[^/]+/((?:models|snapshots|tests|macros)/.+)")
 
 
+_SNAPSHOT = re.compile(r"{%-? *(end)?snapshot\b[^%]*%}")
+"""dbt's own tag, unknown to the linter."""
+
+
 class NotRendered(Exception):
     """A file whose Jinja cannot be rendered, and why."""
 
@@ -28,7 +32,8 @@ def findings(path: Path) -> list[tuple[int, Violation]]:
     """
     config = FluffConfig.from_path(str(path), overrides={"dialect": "redshift", "render_variant_limit": 8})
     try:
-        rendered = Linter(config=config).render_string(path.read_text(encoding="utf-8"), str(path), config, "utf-8")
+        sql = _SNAPSHOT.sub("", path.read_text(encoding="utf-8"))
+        rendered = Linter(config=config).render_string(sql, str(path), config, "utf-8")
     except SQLFluffUserError as error:
         raise NotRendered(f"{path}: {error}") from None
     if rendered.templater_violations or not rendered.templated_variants:

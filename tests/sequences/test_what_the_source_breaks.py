@@ -9,7 +9,7 @@ import pytest
 from tests.project.conftest import Star
 
 SCHEMAS = ("staging", "intermediate", "marts", "marts_masked", "snapshots", "seeds", "quality")
-SECRET = "Atelier"
+HIDDEN_NAME = "Atelier"
 """Begins the name of customer 103."""
 NUL = "convert(0x00 using utf8mb4)"
 NOT_YET_A_DAY = f"{datetime.datetime.now(datetime.timezone.utc).year + 40}-01-20"
@@ -143,7 +143,7 @@ def test_broken_rows_stop_nothing_and_heal(warehouse: Warehouse) -> None:
         }
         assert "shipped_before_ordered: 1 rows of orders (shipped_date: no days to ship), first 10101." in said
         assert "value_is_missing: 1 rows of customers (customer_name: shown as Unknown), first 103." in said
-        assert SECRET not in said
+        assert HIDDEN_NAME not in said
 
         assert warehouse.query(
             "select customer_name from {marts}.dim_customers where customer_number = 103 and is_current"
