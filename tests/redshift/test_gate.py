@@ -103,9 +103,9 @@ def test_the_projects_own_sql_is_portable(copy: Path, capsys: pytest.CaptureFixt
 
 def test_the_model_and_its_line_are_named(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     marts = copy / "models" / "marts"
-    filter_ = plant(marts / "dim_offices.sql", "select", "    count(*) filter (where city is null) as planted,")
-    cast = plant(marts / "dim_products.sql", "select", "    cast(product_name as text) as planted,")
-    distinct = plant(marts / "dim_customers.sql", "select", "    distinct on (customer_key)")
+    filter_ = plant(marts / "dim_offices.sql", "    select", "    count(*) filter (where city is null) as planted,")
+    cast = plant(marts / "dim_products.sql", "    select", "    cast(product_name as text) as planted,")
+    distinct = plant(marts / "dim_customers.sql", "    select", "    distinct on (customer_key)")
     branch = plant(marts / "fct_order_lines.sql", "{% if is_incremental() -%}", "whole as (values (1)),")
     assert main(["portability", "models/marts"]) == 1
     found = capsys.readouterr().out.splitlines()
@@ -120,7 +120,7 @@ def test_the_model_and_its_line_are_named(copy: Path, capsys: pytest.CaptureFixt
 
 def test_the_branch_of_a_first_build_is_read_too(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model = copy / "models" / "marts" / "dim_offices.sql"
-    line = plant(model, "select", "    {% if not is_incremental() %}now() as planted,{% endif %}")
+    line = plant(model, "    select", "    {% if not is_incremental() %}now() as planted,{% endif %}")
     assert main(["portability", "models/marts/dim_offices.sql"]) == 1
     assert f"dim_offices.sql:{line}: now()" in capsys.readouterr().out
 
@@ -134,7 +134,7 @@ def test_a_macro_is_found_where_it_is_used(copy: Path, capsys: pytest.CaptureFix
 
 
 def test_of_what_dbt_compiled_the_source_is_named(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    line = plant(copy / "models" / "marts" / "dim_offices.sql", "select", "    cast(city as text) as planted,")
+    line = plant(copy / "models" / "marts" / "dim_offices.sql", "    select", "    cast(city as text) as planted,")
     compiled = copy / "target" / "compiled" / "classicmodels" / "models" / "marts"
     (compiled / "fct_orders.yml").mkdir(parents=True)
     (compiled / "dim_offices.sql").write_text("-- compiled\nselect\n    cast(city as text) as planted,\n    1 as one\n")
