@@ -1,4 +1,4 @@
-"""``python -m serving.dashboards [folder]``: write the dashboards, as ROLE reads the marts (analyst: masked)."""
+"""Write the dashboards, as ROLE reads the marts (analyst: masked)."""
 
 import argparse
 import json

