@@ -11,7 +11,9 @@
         {%- endfor -%}
     {%- endif -%}
     {%- if found -%}
-        insert into {{ quality_relation('test_results') }} values
+        insert into {{ quality_relation('test_results') }}
+            (invocation_id, started_at, dimension, test_name, model_name, status, rows_failing)
+        values
         {% for result in found -%}
             (
                 '{{ invocation_id }}',
@@ -20,8 +22,7 @@
                 '{{ result.node.name | replace("'", "''") }}',
                 '{{ (result.node.attached_node or '').split('.')[-1] }}',
                 '{{ result.status }}',
-                {{ result.failures if result.failures is not none else 'null' }},
-                {{ 'select changed_key from' not in (result.node.compiled_code or '') }}
+                {{ result.failures if result.failures is not none else 'null' }}
             ){{ ',' if not loop.last }}
         {% endfor %}
     {%- endif -%}
@@ -40,16 +41,11 @@
     cast('{{ run_started_at.strftime("%Y-%m-%d %H:%M:%S.%f") }}' as timestamp)
 {%- endmacro %}
 
-{#- On-run-start: the tables, with what later versions added to them. -#}
+{#- On-run-start. -#}
 {% macro prepare_quality() -%}
     {%- if execute and flags.WHICH in ('build', 'run', 'snapshot', 'test') and quality_is_recorded() -%}
         {%- do adapter.create_schema(quality_relation('test_results').without_identifier()) -%}
         {%- do run_query(quality_tables()) -%}
-        {%- for table, column, type in [('test_results', 'is_whole', 'boolean'), ('taken_in', 'code', 'varchar(32)')] -%}
-            {%- if column not in adapter.get_columns_in_relation(quality_relation(table)) | map(attribute='name') -%}
-                alter table {{ quality_relation(table) }} add column {{ column }} {{ type }};
-            {%- endif -%}
-        {%- endfor -%}
     {%- endif -%}
 {%- endmacro %}
 
@@ -61,19 +57,17 @@
         test_name varchar(512) not null,
         model_name varchar(256) not null,
         status varchar(32) not null,
-        rows_failing bigint,
-        is_whole boolean
+        rows_failing bigint
     );
-    create table if not exists {{ quality_relation('changed_keys') }} (
-        model_name varchar(256) not null,
-        built_at timestamp not null,
-        changed_key integer
-    );
-    create table if not exists {{ quality_relation('taken_in') }} (
-        model_name varchar(256) not null,
+    create table if not exists {{ quality_relation('builds') }} (
+        invocation_id varchar(64) not null,
         built_at timestamp not null,
         loaded_at timestamp not null,
-        code varchar(32)
+        code varchar(32) not null,
+        is_whole boolean not null,
+        has_snapshots boolean not null,
+        is_complete boolean not null,
+        is_tested boolean not null
     );
     create table if not exists {{ quality_relation('profiles') }} (
         table_name varchar(256) not null,
@@ -86,8 +80,7 @@
         maximum varchar(40),
         total numeric(38, 4),
         is_accepted boolean not null
-    );
-    delete from {{ quality_relation('changed_keys') }} where built_at < {{ run_time() }} - interval '8 days'
+    )
 {%- endmacro %}
 
 {% macro quality_dimension(test) -%}

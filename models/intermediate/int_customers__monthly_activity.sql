@@ -1,13 +1,4 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='delete+insert',
-        unique_key='customer_number',
-        on_schema_change='fail',
-        pre_hook="{{ delete_activity_of_customers_without_any() }}",
-        post_hook="{{ analyze_table() }}",
-    )
-}}
+{{ config(materialized='table', post_hook="{{ analyze_table() }}") }}
 
 with
 landing_runs as (
@@ -20,46 +11,12 @@ last_month as (
     from landing_runs
 ),
 
-{% if is_incremental() -%}
-stored_totals as (
-    select
-        customer_number,
-        sum(order_count) as order_count,
-        sum(payment_count) as payment_count,
-        sum(gross_amount) as gross_amount,
-        sum(ordered_amount) as ordered_amount,
-        sum(paid_amount) as paid_amount
-    from {{ this }}
-    group by customer_number
-),
-
--- What changed by its time of change; what was deleted, or moved to another customer, by the totals it leaves behind.
-customers_to_build as (
-    select totals.customer_number
-    from {{ ref('int_customers__totals') }} as totals
-    left join stored_totals on totals.customer_number = stored_totals.customer_number
-    where
-        coalesce(
-            totals._loaded_at > {{ watermark() }}
-            or stored_totals.order_count <> totals.order_count
-            or stored_totals.payment_count <> totals.payment_count
-            or stored_totals.gross_amount <> totals.gross_amount
-            or stored_totals.ordered_amount <> totals.ordered_amount
-            or stored_totals.paid_amount <> totals.paid_amount,
-            true
-        )
-),
-
-{% endif -%}
 orders as (
     select * from {{ ref('int_orders__bound') }}
     where
         is_in_source
         and customer_number is not null
         and order_date < (select last_month.day_after from last_month)
-        {%- if is_incremental() %}
-        and customer_number in (select customers_to_build.customer_number from customers_to_build)
-        {%- endif %}
 ),
 
 payments as (
@@ -67,9 +24,6 @@ payments as (
     where
         {{ is_a_day('payment_date') }}
         and payment_date < (select last_month.day_after from last_month)
-        {%- if is_incremental() %}
-        and customer_number in (select customers_to_build.customer_number from customers_to_build)
-        {%- endif %}
 ),
 
 activity as (

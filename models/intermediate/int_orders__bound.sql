@@ -4,6 +4,7 @@
         incremental_strategy='delete+insert',
         unique_key='order_number',
         on_schema_change='fail',
+        pre_hook="{{ 'delete from ' ~ this if is_incremental() and not last_complete_landing() }}",
         post_hook="{{ analyze_table() }}",
     )
 }}
@@ -27,6 +28,14 @@ employees as (
 
 order_statuses as (
     select * from {{ ref('dim_order_statuses') }}
+),
+
+products as (
+    select * from {{ ref('dim_products') }}
+),
+
+offices as (
+    select * from {{ ref('dim_offices') }}
 ),
 
 {% if is_incremental() -%}
@@ -81,6 +90,30 @@ order_dates as (
     from {{ ref('stg_classicmodels__orders') }}
 ),
 
+-- A product changed, or arrived: lines ordered from then on take its new cost and list price.
+products_changed as (
+    select
+        product_code,
+        min(binds_from) as binds_from
+    from {{ ref('dim_products') }}
+    where known_since > {{ watermark() }}
+    group by product_code
+),
+
+lines_of_products_changed as (
+    select
+        lines_now.order_number,
+        products_changed.binds_from
+    from {{ ref('stg_classicmodels__order_lines') }} as lines_now
+    inner join products_changed on lines_now.product_code = products_changed.product_code
+),
+
+-- Offices are shown as they are now: when one moves, its orders are written again.
+offices_changed as (
+    select office_key from {{ ref('dim_offices') }}
+    where known_since > {{ watermark() }}
+),
+
 changed_orders as (
     select order_number from order_rows_changed
     union
@@ -95,6 +128,14 @@ changed_orders as (
         on
             customers_to_rebind.customer_number = order_dates.customer_number
             and customers_to_rebind.binds_from <= {{ binding_day('order_dates.order_date') }}
+    union
+    select lines_of_products_changed.order_number
+    from lines_of_products_changed
+    left join order_dates on lines_of_products_changed.order_number = order_dates.order_number
+    where lines_of_products_changed.binds_from <= {{ binding_day('order_dates.order_date') }}
+    union
+    select order_number from {{ this }}
+    where office_key in (select offices_changed.office_key from offices_changed)
 ),
 
 {% endif -%}
@@ -107,16 +148,22 @@ orders as (
 
 line_totals as (
     select
-        order_number,
+        order_lines.order_number,
         count(*) as line_count,
-        sum(quantity_ordered) as quantity_ordered,
-        sum(quantity_ordered * unit_price) as gross_sales_amount,
-        max(_loaded_at) as _loaded_at
+        sum(order_lines.quantity_ordered) as quantity_ordered,
+        sum(order_lines.quantity_ordered * order_lines.unit_price) as gross_sales_amount,
+        max(greatest(order_lines._loaded_at, products.known_since)) as _loaded_at
     from order_lines
+    left join orders on order_lines.order_number = orders.order_number
+    left join products
+        on
+            order_lines.product_code = products.product_code
+            and {{ binding_day('orders.order_date') }} >= products.binds_from
+            and {{ binding_day('orders.order_date') }} < products.binds_to
     {%- if is_incremental() %}
-    where order_number in (select changed_orders.order_number from changed_orders)
+    where order_lines.order_number in (select changed_orders.order_number from changed_orders)
     {%- endif %}
-    group by order_number
+    group by order_lines.order_number
 ),
 
 deleted_rows as (
@@ -164,7 +211,8 @@ joined as (
             line_totals._loaded_at,
             deleted_rows.deleted_at,
             customers.known_since,
-            employees.known_since
+            employees.known_since,
+            offices.known_since
         ) as _loaded_at
     from order_numbers
     left join orders on order_numbers.order_number = orders.order_number
@@ -181,6 +229,7 @@ joined as (
             customers.sales_rep_employee_number = employees.employee_number
             and {{ binding_day('orders.order_date') }} >= employees.binds_from
             and {{ binding_day('orders.order_date') }} < employees.binds_to
+    left join offices on employees.office_key = offices.office_key
 ),
 
 final as (

@@ -1,11 +1,3 @@
-{{
-    config(
-        materialized='incremental',
-        unique_key=['customer_number', 'month_end_date_key'],
-        pre_hook="{{ delete_balances_out_of_scope() }}",
-    )
-}}
-
 with customers as (
     select * from {{ ref('dim_customers') }}
     where customer_number is not null
@@ -43,64 +35,13 @@ months as (
             and dates.date_day <= span.last_month_end_date
 ),
 
-{% if is_incremental() -%}
-stored_span as (
-    select
-        min(month_end_date_key) as first_month_end_date_key,
-        max(month_end_date_key) as last_month_end_date_key
-    from {{ this }}
-),
-
-stored_totals as (
-    select * from {{ this }}
-    where month_end_date_key in (select stored_span.last_month_end_date_key from stored_span)
-),
-
-new_months as (
-    select months.month_end_date_key
-    from months
-    left join stored_span
-        on
-            months.month_end_date_key >= stored_span.first_month_end_date_key
-            and months.month_end_date_key <= stored_span.last_month_end_date_key
-    where stored_span.first_month_end_date_key is null
-),
-
--- What changed by its time of change; what was deleted, or moved to another customer, by the totals it leaves behind.
-members_with_changes as (
-    select
-        totals.customer_number,
-        greatest(totals.known_since, totals._loaded_at) as _loaded_at,
-        coalesce(
-            greatest(totals.known_since, totals._loaded_at) > {{ watermark() }}
-            or stored_totals.order_count <> totals.order_count
-            or stored_totals.payment_count <> totals.payment_count
-            or stored_totals.ordered_amount <> totals.ordered_amount
-            or stored_totals.paid_amount <> totals.paid_amount,
-            true
-        ) as is_changed
-    from totals
-    left join stored_totals on totals.customer_number = stored_totals.customer_number
-),
-
-members_to_build as (
-    select
-        customer_number,
-        _loaded_at,
-        is_changed
-    from members_with_changes
-    where is_changed or exists (select new_months.month_end_date_key from new_months)
-),
-
-{% else -%}
-members_to_build as (
+members as (
     select
         customer_number,
         greatest(known_since, _loaded_at) as _loaded_at
     from totals
 ),
 
-{% endif -%}
 -- Every customer starts the span with nothing ordered and nothing paid.
 movements as (
     select
@@ -111,16 +52,16 @@ movements as (
         activity.ordered_amount,
         activity.paid_amount
     from activity
-    inner join members_to_build on activity.customer_number = members_to_build.customer_number
+    inner join members on activity.customer_number = members.customer_number
     union all
     select
-        members_to_build.customer_number,
+        members.customer_number,
         span.first_month_end_date as month_end_date,
         0 as order_count,
         0 as payment_count,
         0 as ordered_amount,
         0 as paid_amount
-    from members_to_build
+    from members
     cross join span
 ),
 
@@ -169,18 +110,13 @@ balances as (
         running_totals.payment_count,
         running_totals.ordered_amount,
         running_totals.paid_amount,
-        members_to_build._loaded_at
+        members._loaded_at
     from running_totals
-    inner join members_to_build on running_totals.customer_number = members_to_build.customer_number
+    inner join members on running_totals.customer_number = members.customer_number
     inner join months
         on
             running_totals.holds_from <= months.month_end_date
             and running_totals.holds_to > months.month_end_date
-    {%- if is_incremental() %}
-    where
-        members_to_build.is_changed
-        or months.month_end_date_key in (select new_months.month_end_date_key from new_months)
-    {%- endif %}
 ),
 
 final as (

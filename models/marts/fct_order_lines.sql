@@ -1,8 +1,7 @@
 {{
     config(
         materialized='incremental',
-        unique_key='order_number',
-        pre_hook="{{ delete_orders_without_lines() }}",
+        pre_hook="{{ delete_changed_orders() }}",
     )
 }}
 
@@ -18,49 +17,6 @@ products as (
     select * from {{ ref('dim_products') }}
 ),
 
-{% if is_incremental() -%}
--- Each step reads its table by itself: Postgres would copy a CTE that is read twice to disk.
-orders_changed as (
-    select order_number from {{ ref('int_orders__bound') }}
-    where _loaded_at > {{ watermark() }}
-),
-
--- A product changed, or arrived: lines ordered from then on take its new cost and list price.
-products_changed as (
-    select
-        product_code,
-        min(binds_from) as binds_from
-    from products
-    where known_since > {{ watermark() }}
-    group by product_code
-),
-
-lines_of_products_changed as (
-    select
-        order_number,
-        product_code
-    from {{ ref('stg_classicmodels__order_lines') }}
-    where product_code in (select products_changed.product_code from products_changed)
-),
-
-order_dates as (
-    select
-        order_number,
-        order_date
-    from {{ ref('int_orders__bound') }}
-),
-
-changed_orders as (
-    select order_number from orders_changed
-    union
-    select lines_of_products_changed.order_number
-    from lines_of_products_changed
-    inner join products_changed on lines_of_products_changed.product_code = products_changed.product_code
-    left join order_dates on lines_of_products_changed.order_number = order_dates.order_number
-    where coalesce(order_dates.order_date, cast({{ beginning_of_time() }} as date)) >= products_changed.binds_from
-),
-
-{% endif -%}
 joined as (
     select
         order_lines.order_number,
@@ -81,7 +37,7 @@ joined as (
         order_lines.quantity_ordered * order_lines.unit_price as gross_sales_amount,
         order_lines.quantity_ordered * products.buy_price as cost_amount,
         order_lines.quantity_ordered * products.list_price as list_amount,
-        greatest(orders._loaded_at, products.known_since) as _loaded_at
+        orders._loaded_at
     from order_lines
     left join orders on order_lines.order_number = orders.order_number
     left join products
@@ -90,7 +46,7 @@ joined as (
             and coalesce(orders.order_date, cast({{ beginning_of_time() }} as date)) >= products.binds_from
             and coalesce(orders.order_date, cast({{ beginning_of_time() }} as date)) < products.binds_to
     {%- if is_incremental() %}
-    where order_lines.order_number in (select changed_orders.order_number from changed_orders)
+    where order_lines.order_number in ({{ changed_orders() }})
     {%- endif %}
 ),
 

@@ -1,8 +1,7 @@
 {{
     config(
         materialized='incremental',
-        unique_key='order_number',
-        pre_hook="{{ delete_orders_without_lines() }}",
+        pre_hook="{{ delete_changed_orders() }}",
     )
 }}
 
@@ -41,11 +40,7 @@ added_up as (
     from order_lines
     left join products on order_lines.product_key = products.product_key
     {%- if is_incremental() %}
-    where
-        order_lines.order_number in (
-            select changed_lines.order_number from {{ ref('fct_order_lines') }} as changed_lines
-            where changed_lines._loaded_at > {{ watermark() }}
-        )
+    where order_lines.order_number in ({{ changed_orders() }})
     {%- endif %}
     group by order_lines.order_number, products.product_line
 ),

@@ -1,8 +1,7 @@
 {{
     config(
         materialized='incremental',
-        unique_key='order_number',
-        pre_hook="{{ delete_orders_not_in_source() }}",
+        pre_hook="{{ delete_changed_orders() }}",
     )
 }}
 
@@ -48,7 +47,7 @@ final as (
     where
         is_in_source
         {%- if is_incremental() %}
-        and _loaded_at > {{ watermark() }}
+        and order_number in ({{ changed_orders() }})
         {%- endif %}
 )
 

@@ -1,11 +1,3 @@
-{{
-    config(
-        materialized='incremental',
-        unique_key='payment_key',
-        pre_hook="{{ delete_deleted_payments() }}",
-    )
-}}
-
 with payments as (
     select * from {{ ref('stg_classicmodels__payments') }}
 ),
@@ -44,10 +36,6 @@ final as (
         -- lineage
         _loaded_at
     from joined
-    {%- if is_incremental() %}
-    -- New and changed payments, and those that a new version of their customer has taken over.
-    where _loaded_at > {{ watermark() }}
-    {%- endif %}
 )
 
 select * from final

@@ -1,11 +1,3 @@
-{{
-    config(
-        materialized='incremental',
-        unique_key='date_key',
-        pre_hook="{{ delete_stock_of_days_landed_again() }}",
-    )
-}}
-
 with stock_versions as (
     select * from {{ ref('snap_product_stock') }}
 ),
@@ -50,9 +42,6 @@ final as (
             stock_versions.product_code = products.product_code
             and landing_days.landing_date >= products.binds_from
             and landing_days.landing_date < products.binds_to
-    {%- if is_incremental() %}
-    where landing_days.loaded_at > {{ watermark() }}
-    {%- endif %}
 )
 
 select * from final

@@ -1,11 +1,3 @@
-{{
-    config(
-        materialized='incremental',
-        unique_key=['customer_number', 'as_of_date_key'],
-        pre_hook="{{ delete_features_out_of_scope() }}",
-    )
-}}
-
 with customers as (
     select * from {{ ref('dim_customers') }}
 ),
@@ -76,57 +68,6 @@ months as (
     cross join last_whole_day
 ),
 
-{% if is_incremental() -%}
-stored_months as (
-    select max(as_of_date_key) as last_as_of_date_key
-    from {{ this }}
-),
-
--- The label is known up to a month, for all customers.
-stored_labels as (
-    select coalesce(max(as_of_date_key), 0) as last_known_as_of_date_key
-    from {{ this }}
-    where is_label_known
-),
-
-new_months as (
-    select months.as_of_date_key
-    from months
-    cross join stored_months
-    cross join stored_labels
-    where
-        months.as_of_date_key > stored_months.last_as_of_date_key
-        or months.is_label_known <> (months.as_of_date_key <= stored_labels.last_known_as_of_date_key)
-),
-
-stored_totals as (
-    select * from {{ this }}
-    where as_of_date_key in (select stored_months.last_as_of_date_key from stored_months)
-),
-
--- What changed by its time of change; what was deleted, or moved to another customer, by the totals it leaves behind.
-members_to_build as (
-    select
-        customers_who_ordered.customer_number,
-        customers_who_ordered._loaded_at,
-        coalesce(
-            customers_who_ordered._loaded_at > {{ watermark() }}
-            or stored_totals.order_count <> customers_who_ordered.order_count
-            or stored_totals.payment_count <> customers_who_ordered.payment_count
-            or stored_totals.gross_sales_amount <> customers_who_ordered.gross_amount
-            or stored_totals.paid_amount <> customers_who_ordered.paid_amount,
-            true
-        ) as is_changed
-    from customers_who_ordered
-    left join stored_totals on customers_who_ordered.customer_number = stored_totals.customer_number
-),
-
-members as (
-    select * from members_to_build
-    where is_changed or exists (select new_months.as_of_date_key from new_months)
-),
-
-{% else -%}
 members as (
     select
         customer_number,
@@ -134,7 +75,6 @@ members as (
     from customers_who_ordered
 ),
 
-{% endif -%}
 payment_events as (
     select
         orders.customer_number,
@@ -294,11 +234,7 @@ final as (
             monthly_totals.customer_number = customers.customer_number
             and monthly_totals.as_of_date >= customers.binds_from
             and monthly_totals.as_of_date < customers.binds_to
-    where
-        monthly_totals.first_order_date is not null
-        {%- if is_incremental() %}
-        and (members.is_changed or monthly_totals.as_of_date_key in (select new_months.as_of_date_key from new_months))
-        {%- endif %}
+    where monthly_totals.first_order_date is not null
 )
 
 select * from final

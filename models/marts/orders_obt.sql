@@ -1,8 +1,7 @@
 {{
     config(
         materialized='incremental',
-        unique_key='order_number',
-        pre_hook="{{ delete_orders_without_lines() }}",
+        pre_hook="{{ delete_changed_orders() }}",
     )
 }}
 
@@ -34,38 +33,6 @@ dates as (
     select * from {{ ref('dim_dates') }}
 ),
 
-{% if is_incremental() -%}
--- Each step reads its table by itself: Postgres would copy a CTE that is read twice to disk.
-lines_changed as (
-    select order_number from {{ ref('fct_order_lines') }}
-    where _loaded_at > {{ watermark() }}
-),
-
-{% if has_new_versions(ref('dim_offices')) -%}
--- Offices are shown as they are now: when one moves, its orders are written again.
-offices_changed as (
-    select office_key from offices
-    where known_since > {{ watermark() }}
-),
-
-orders_of_offices_changed as (
-    select order_number from {{ ref('int_orders__bound') }}
-    where office_key in (select offices_changed.office_key from offices_changed)
-),
-
-changed_orders as (
-    select order_number from lines_changed
-    union
-    select order_number from orders_of_offices_changed
-),
-
-{% else -%}
-changed_orders as (
-    select order_number from lines_changed
-),
-
-{% endif -%}
-{% endif -%}
 final as (
     select
         -- keys
@@ -122,7 +89,7 @@ final as (
         order_lines.is_cost_known_at_order_date,
 
         -- lineage
-        greatest(order_lines._loaded_at, offices.known_since) as _loaded_at
+        order_lines._loaded_at
     from order_lines
     left join orders on order_lines.order_number = orders.order_number
     left join customers on order_lines.customer_key = customers.customer_key
@@ -131,7 +98,7 @@ final as (
     left join offices on order_lines.office_key = offices.office_key
     left join dates on order_lines.order_date_key = dates.date_key
     {%- if is_incremental() %}
-    where order_lines.order_number in (select changed_orders.order_number from changed_orders)
+    where order_lines.order_number in ({{ changed_orders() }})
     {%- endif %}
 )
 

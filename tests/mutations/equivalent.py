@@ -12,10 +12,7 @@ _DISTINCT_LATER = "The last union of this CTE makes the order numbers distinct."
 _OTHERS = "What did not change is joined to nothing: more work, the same rows."
 _ALWAYS_MATCHES = "There is always a row to join."
 _JOINED_TO_NOTHING = "The rows this adds have an empty key: later steps join them to nothing."
-_GONE = "What this deletes besides went in an earlier build."
-_HAS_ROWS = "Only unit tests take this branch, and those of incremental builds give the table rows."
-_MADE_ANEW = "Deletes months or customers that the same build makes anew: more work, the same table."
-_REWRITTEN = "Deletes orders or payments that the same build writes again: more work, the same table."
+_MORE_WORK = "Orders that did not change are taken out as well, and made again as they were."
 _WITHOUT_ORDERS = "Who never ordered is left out at the end as well: more work, the same table."
 _EMPTY_TOGETHER = "Both are empty where there is no order."
 
@@ -46,30 +43,31 @@ EQUIVALENT: dict[str, str] = {
     # made distinct elsewhere
     "int_orders__bound: union: union -> union all": _DISTINCT_LATER,
     "int_orders__bound: union (#2): union -> union all": _DISTINCT_LATER,
+    "int_orders__bound: union (#3): union -> union all": _DISTINCT_LATER,
     "int_orders__bound: union (#4): union -> union all": _DISTINCT_LATER,
-    "fct_order_lines: union: union -> union all": "Read by `in` only.",
-    "orders_obt: union: union -> union all": "Read by `in` only.",
+    "int_orders__bound: union (#6): union -> union all": _DISTINCT_LATER,
     # a row more that nothing is joined to, or none
     "int_orders__bound: inner join customers on employees.employee_number = customers.sales_rep_employee_number: inner -> left": (
         _JOINED_TO_NOTHING
     ),
     "int_orders__bound: where order_number in (select changed_orders.order_number from changed_orders):"
     " order_number in (select changed_orders.order_number from changed_orders) -> true": _OTHERS,
-    "int_orders__bound: where order_number in (select changed_orders.order_number from changed_orders) (#2):"
-    " order_number in (select changed_orders.order_number from changed_orders) -> true": _OTHERS,
+    "int_orders__bound: where order_lines.order_number in (select changed_orders.order_number from changed_orders):"
+    " order_lines.order_number in (select changed_orders.order_number from changed_orders) -> true": _OTHERS,
+    "incremental: select changed.order_number from {{ ref('int_orders__bound') }} as changed where changed._loaded_at > {{ watermark() }}:"
+    " changed._loaded_at > {{ watermark() }} -> true": _MORE_WORK,
+    "incremental: select changed.order_number from {{ ref('int_orders__bound') }} as changed where changed._loaded_at > {{ watermark() }}:"
+    " > -> >=": _MORE_WORK,
     "source_exceptions: '': '' -> 'not '": "it only ends the list: no rule has either name",
     "int_customers__totals: and customer_number is not null: customer_number is not null -> true": (_JOINED_TO_NOTHING),
     "dim_dates: inner join numbers on span.first_day + numbers.number < span.day_after: inner -> left": _ALWAYS_MATCHES,
-    "fct_customer_balances: inner join members_to_build on activity.customer_number = members_to_build.customer_number: inner -> left": (
+    "fct_customer_balances: inner join members on activity.customer_number = members.customer_number: inner -> left": (
         _JOINED_TO_NOTHING
     ),
-    "fct_customer_balances: inner join members_to_build on running_totals.customer_number = members_to_build.customer_number: inner -> left": (
+    "fct_customer_balances: inner join members on running_totals.customer_number = members.customer_number: inner -> left": (
         _ALWAYS_MATCHES
     ),
     "fct_customer_balances: inner join months: inner -> left": _ALWAYS_MATCHES,
-    "fct_order_lines: inner join products_changed on lines_of_products_changed.product_code = products_changed.product_code: inner -> left": (
-        _ALWAYS_MATCHES
-    ),
     "ml_customer_features: inner join orders on members.customer_number = orders.customer_number: inner -> left": (
         _JOINED_TO_NOTHING
     ),
@@ -89,7 +87,6 @@ EQUIVALENT: dict[str, str] = {
     "ml_customer_features: dates.date_day >= span.first_month_end_date: dates.date_day >= span.first_month_end_date -> true": (
         "Nobody has a running total before the first month: more work, the same table."
     ),
-    "ml_customer_features: select coalesce(max(as_of_date_key), 0) as last_known_as_of_date_key: 0 -> 1": "No day's key is 1.",
     "ml_customer_features: inner join orders on members.customer_number = orders.customer_number: members.customer_number = orders.customer_number -> true": (
         "Each order is there once per member: the latest one before a payment is the same."
     ),
@@ -102,45 +99,5 @@ EQUIVALENT: dict[str, str] = {
     "metrics: cast(sum(days_to_ship) as numeric(18, 4)) / nullif(sum(orders_with_days), 0) as average_days_to_ship,: nullif( -> (": (
         "Where nothing has shipped, there are no days to divide."
     ),
-    "ml_customer_features: monthly_totals.first_order_date is not null: first_order_date -> last_order_date": _EMPTY_TOGETHER,
-    "incremental: (select coalesce(max(_loaded_at), {{ beginning_of_time() }}) from {{ this }}): coalesce( -> (": _HAS_ROWS,
-    "incremental: where month_end_date_key < (select coalesce({{ date_key('min(first_month_end_date)') }}, 99999999) from {{ totals }});: month_end_date_key < (select coalesce({{ date_key('min(first_month_end_date)') }}, 99999999) from {{ totals }}) -> true": _MADE_ANEW,
-    "incremental: where order_count > 0 or payment_count > 0: 0 -> 1": _MADE_ANEW,
-    "incremental: where order_count > 0 or payment_count > 0: or -> and": _MADE_ANEW,
-    "incremental: to_date(cast(stored.as_of_date_key as varchar(8)), 'YYYYMMDD') - stored.tenure_days as date: - -> +": _MADE_ANEW,
-    "incremental: totals.first_order_date is null: first_order_date -> last_order_date": _EMPTY_TOGETHER,
-    "incremental: where customer_number not in (: customer_number not in ( select customer_number from {{ totals }} where order_count > 0 or payment_count > 0 ) -> true": _MADE_ANEW,
-    "incremental: where order_count > 0 or payment_count > 0: order_count -> payment_count": _MADE_ANEW,
-    "incremental: where order_count > 0 or payment_count > 0: payment_count -> order_count": _MADE_ANEW,
-    "incremental: where order_count > 0 or payment_count > 0 (#2): > -> <": _MADE_ANEW,
-    "incremental: where (select max({{ month_key }}) from {{ this }}) > (select coalesce({{ date_key('max(last_month_end_date)') }}, 0) from {{ totals }});: (select max({{ month_key }}) from {{ this }}) > (select coalesce({{ date_key('max(last_month_end_date)') }}, 0) from {{ totals }}) -> true": _MADE_ANEW,
-    "incremental: where order_count > 0 or payment_count > 0 (#2): 0 -> 1": _MADE_ANEW,
-    "incremental: or totals.first_order_date <> cast(: first_order_date -> last_order_date": _MADE_ANEW,
-    "incremental: where (select max({{ month_key }}) from {{ this }}) > (select coalesce({{ date_key('max(last_month_end_date)') }}, 0) from {{ totals }});: > -> >=": _MADE_ANEW,
-    "incremental: (select coalesce(max(_loaded_at), {{ beginning_of_time() }}) from {{ this }}): beginning_of_time() -> end_of_time()": _HAS_ROWS,
-    "incremental: where order_count > 0 or payment_count > 0: > -> <": _MADE_ANEW,
-    "incremental: where order_count > 0 or payment_count > 0: order_count > 0 -> false": _MADE_ANEW,
-    "incremental: where order_count > 0 or payment_count > 0: payment_count > 0 -> false": _MADE_ANEW,
-    "incremental: where month_end_date_key < (select coalesce({{ date_key('min(first_month_end_date)') }}, 99999999) from {{ totals }});: < -> <=": _MADE_ANEW,
-    "incremental: stored.{{ month_key }} = (select max({{ month_key }}) from {{ this }}): stored.{{ month_key }} = (select max({{ month_key }}) from {{ this }}) -> true": _MADE_ANEW,
-    "incremental: and ({{ caller() }}): and -> or": _MADE_ANEW,
-    "incremental: and ({{ caller() }}): ({{ caller() }}) -> true": _MADE_ANEW,
-    "incremental: where line_count = 0 and _loaded_at > {{ watermark() }}: line_count = 0 -> true": _REWRITTEN,
-    "incremental: where line_count = 0 and _loaded_at > {{ watermark() }}: line_count -> quantity_ordered": _REWRITTEN,
-    "incremental: where line_count = 0 and _loaded_at > {{ watermark() }}: and -> or": _REWRITTEN,
-    "incremental: where line_count = 0 and _loaded_at > {{ watermark() }}: _loaded_at > {{ watermark() }} -> true": _GONE,
-    "incremental: where line_count = 0 and _loaded_at > {{ watermark() }}: > -> >=": _GONE,
-    "incremental: where not is_in_source and _loaded_at > {{ watermark() }}: > -> >=": _GONE,
-    "incremental: where table_name = 'payments' and deleted_at > {{ watermark() }}: table_name = 'payments' -> true": (
-        "What other tables lost has no customer number and no check number in this model."
-    ),
-    "incremental: where table_name = 'payments' and deleted_at > {{ watermark() }}: > -> >=": _GONE,
-    "incremental: where month_end_date_key < (select coalesce({{ date_key('min(first_month_end_date)') }}, 99999999) from {{ totals }});:"
-    " 99999999 -> 100000000": "Both are later than every month.",
-    "incremental: where (select max({{ month_key }}) from {{ this }}) > (select coalesce({{ date_key('max(last_month_end_date)') }}, 0) from {{ totals }});: 0 -> 1": (
-        "Both are earlier than every month."
-    ),
-    "incremental: where not is_in_source and _loaded_at > {{ watermark() }}: _loaded_at > {{ watermark() }} -> true": _GONE,
-    "incremental: where not is_in_source and _loaded_at > {{ watermark() }}: not is_in_source -> true": _REWRITTEN,
-    "incremental: where not is_in_source and _loaded_at > {{ watermark() }}: and -> or": _REWRITTEN,
+    "ml_customer_features: where monthly_totals.first_order_date is not null: first_order_date -> last_order_date": _EMPTY_TOGETHER,
 }

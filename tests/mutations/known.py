@@ -9,8 +9,5 @@ SURVIVORS: dict[str, str] = {
 }
 """By key. An entry whose mutant is killed fails ``pytest tests/mutations``."""
 
-FORMER = (
-    "incremental: totals.first_order_date is null: is -> is not",
-    "incremental: stored.{{ month_key }} = (select max({{ month_key }}) from {{ this }}): max -> min",
-)
+FORMER: tuple[str, ...] = ()
 """By key."""

@@ -26,8 +26,6 @@ from tests.mutations.mutants import Mutant, mutants_of
 FOLDER = home.SANDBOX / "mutations"
 # The macros that models are made of; the others are dbt's own hooks.
 MACROS = ("incremental", "keys", "metrics", "month_end", "versions")
-DELETES = "macros/incremental.sql"
-"""Its mutants that survive one state of the last day are built on the other as well."""
 WORKERS = 2
 
 # What says that the mutant is no query at all: no test had to notice it, and it counts for nothing.
@@ -89,7 +87,7 @@ def run(servers: Servers, mutants: Sequence[Mutant], unit_tests: bool = True) ->
                     if verdict.status == "survived" and verdict.mutant.key not in EQUIVALENT:
                         print(f"survived: line {verdict.mutant.line}, {verdict.mutant.operator}, {verdict.mutant.key}")
                 print(f"{len(verdicts)} of {len(mutants)} mutants built", flush=True)
-        ground.drop_databases([ground.LANDED, ground.MONTH_STAYS])
+        ground.drop_databases([ground.LANDED])
         return verdicts
     finally:
         os.chdir(folder)
@@ -99,7 +97,7 @@ def run(servers: Servers, mutants: Sequence[Mutant], unit_tests: bool = True) ->
 
 def _check_that_unharmed_models_pass(pool: ProcessPoolExecutor) -> None:
     """Else every mutant would seem to be killed."""
-    builds = ((ground.LANDED, False), (ground.MONTH_STAYS, False), (ground.LANDED, True))
+    builds = ((ground.LANDED, False), (ground.LANDED, True))
     running = [pool.submit(_build_unharmed, *build) for build in builds]
     failed = [failure for build in running for failure in build.result()]
     assert not failed, f"the models as they are fail their tests: {failed}"
@@ -255,11 +253,5 @@ def _build_unharmed(landed: str, full_refresh: bool) -> list[tuple[str, str, str
 
 def _build_batch(batch: list[Mutant], models: list[str]) -> list[Verdict]:
     selection = [f"{model}+" for model in models]
-    verdicts: dict[str, Verdict] = {}
-    waiting = batch
-    for landed in (ground.LANDED, ground.MONTH_STAYS) if batch[0].path == DELETES else (ground.LANDED,):
-        if waiting:
-            _worker.prepare(landed, selection)
-            verdicts |= {mutant.key: _worker.judge(mutant, selection) for mutant in waiting}
-            waiting = [m for m in waiting if verdicts[m.key].status == "survived" and m.key not in EQUIVALENT]
-    return list(verdicts.values())
+    _worker.prepare(ground.LANDED, selection)
+    return [_worker.judge(mutant, selection) for mutant in batch]

@@ -6,7 +6,7 @@ select
 from {{ ref('fct_order_lines') }} as order_lines
 inner join {{ ref('dim_products') }} as products on order_lines.product_key = products.product_key
 where
-    {{ is_changed('order_lines.order_number', ['fct_order_lines']) }}
+    {{ is_changed('order_lines.order_number') }}
     and (
         coalesce(order_lines.cost_amount <> order_lines.quantity_ordered * products.buy_price, false)
         or coalesce(order_lines.list_amount <> order_lines.quantity_ordered * products.list_price, false)

@@ -18,7 +18,7 @@ inner join {{ ref(dimension) }} as versions on facts.{{ fact_key }} = versions.{
 where
     (dates.date_day < versions.binds_from or dates.date_day >= versions.binds_to)
     {%- if fact == 'fct_order_lines' %}
-    and {{ is_changed('facts.order_number', [fact]) }}
+    and {{ is_changed('facts.order_number') }}
     {%- endif %}
 {{ 'union all' if not loop.last }}
 {%- endfor %}

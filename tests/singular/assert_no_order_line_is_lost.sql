@@ -1,4 +1,4 @@
-{%- set is_written = is_changed('order_number', ['int_orders__bound', 'fct_order_lines']) -%}
+{%- set is_written = is_changed('order_number') -%}
 {%- set is_partial = is_written != 'true' or not execute -%}
 -- Lines, pieces and money in the fact equal those in raw, per product line and month: nothing lost, nothing doubled. In a build, of
 -- the orders that were written since this passed and those that the last landing changed; all lines are counted every time.

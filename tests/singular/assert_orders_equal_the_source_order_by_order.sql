@@ -1,5 +1,5 @@
 -- Every order of raw is in fct_orders once, with its own status, dates and customer, which its lines have too, and with their sums.
-{%- set is_changed = is_changed('order_number', ['int_orders__bound', 'fct_orders', 'fct_order_lines']) %}
+{%- set is_changed = is_changed('order_number') %}
 {%- set of_the_order = ['customer_key', 'order_status', 'order_date_key', 'required_date_key', 'shipped_date_key'] %}
 {%- set expected_keys = {} %}
 {%- for column, without in [('order_date', -1), ('required_date', -1), ('shipped_date', 99991231)] %}

@@ -1,5 +1,5 @@
 -- orders_obt has the lines of fct_order_lines with their status, dates and amounts, order by order.
-{%- set is_changed = is_changed('order_number', ['fct_order_lines', 'orders_obt']) %}
+{%- set is_changed = is_changed('order_number') %}
 with order_lines as (
     select * from {{ ref('fct_order_lines') }}
     where {{ is_changed }}

@@ -1,0 +1,96 @@
+{#-
+    What incremental models and tests of large tables go by: the landing that the last complete build was of, in <prefix>quality.builds.
+    A build is complete when everything that is stored was built, and tested when it is complete and every test of the data passed.
+    After a build of a part, one that failed, or a landing published during one, the next build takes the same changes in again: whole
+    orders are replaced, so it may.
+    Where the files of models, snapshots or seeds are others than those of that build, incremental tables are filled anew. A changed
+    macro or variable needs --full-refresh.
+-#}
+
+{#- The landing as a value, not a subquery, so that the planner knows how few rows changed later; none where everything is to be built. -#}
+{% macro last_complete_landing(condition='is_complete') -%}
+    {%- if execute and load_relation(quality_relation('builds')) -%}
+        {%- set last = run_query(
+            "select cast(loaded_at as varchar(40)), code from " ~ quality_relation('builds') ~ " where " ~ condition ~ " order by built_at desc limit 1"
+        ) -%}
+        {{ return(last[0][0] if last and last[0][1] == code_of_the_project() else none) }}
+    {%- endif -%}
+    {{ return(none) }}
+{%- endmacro %}
+
+{#- On-run-start: the landing that this run starts from. -#}
+{% macro record_build() -%}
+    {%- if execute and flags.WHICH in ('build', 'run', 'snapshot') and quality_is_recorded() -%}
+        insert into {{ quality_relation('builds') }}
+        select
+            '{{ invocation_id }}',
+            {{ run_time() }},
+            cast(max(landing_runs.loaded_at) at time zone 'UTC' as timestamp),
+            '{{ code_of_the_project() }}',
+            {{ not tests_are_partial() }},
+            false,
+            false,
+            false
+        from {{ source('classicmodels', '_landing_runs') }} as landing_runs
+        having count(*) > 0
+    {%- endif -%}
+{%- endmacro %}
+
+{#- On-run-end. -#}
+{% macro record_completion(results) -%}
+    {%- if execute and flags.WHICH in ('build', 'run', 'snapshot') and quality_is_recorded() -%}
+        {%- set done, missing = [], [] -%}
+        {%- for result in results if result.status in ('success', 'pass', 'warn') -%}
+            {%- do done.append(result.node.unique_id) -%}
+        {%- endfor -%}
+        {%- for node in graph.nodes.values() if node.unique_id not in done -%}
+            {%- do missing.append(node.resource_type) -%}
+        {%- endfor -%}
+        update {{ quality_relation('builds') }}
+        set
+            has_snapshots = {{ 'snapshot' not in missing }},
+            is_complete = {{ not ('snapshot' in missing or 'seed' in missing or 'model' in missing) }},
+            is_tested = {{ not ('snapshot' in missing or 'seed' in missing or 'model' in missing or 'test' in missing) }}
+        where invocation_id = '{{ invocation_id }}'
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro code_of_the_project() -%}
+    {%- set files = [] -%}
+    {%- for node in graph.nodes.values() if node.resource_type in ('model', 'snapshot', 'seed') -%}
+        {%- do files.append(node.checksum.checksum) -%}
+    {%- endfor -%}
+    {{ return(local_md5(files | sort | join)) }}
+{%- endmacro %}
+
+{#-
+    Tests of large tables look at what changed since the last tested build: a singular test by is_changed(), a generic one by
+    config.meta.only_changed. They look at everything with `dbt test`, with --full-refresh, and when no tested build of the last
+    7 days had them do so.
+-#}
+{% macro tests_are_partial() -%}
+    {%- if execute and flags.WHICH == 'build' and not flags.FULL_REFRESH and last_complete_landing('is_tested') -%}
+        {%- set whole = run_query(
+            "select 1 from " ~ quality_relation('builds') ~ " where is_tested and is_whole and built_at > " ~ run_time() ~ " - interval '7 days' limit 1"
+        ) -%}
+        {{ return(whole | length > 0) }}
+    {%- endif -%}
+    {{ return(false) }}
+{%- endmacro %}
+
+{% macro is_changed(column) -%}
+    {%- set orders = ref('int_orders__bound') -%}
+    {%- if tests_are_partial() -%}
+        {{ column }} in (select changed.order_number from {{ orders }} as changed where changed._loaded_at > cast('{{ last_complete_landing('is_tested') }}' as timestamp))
+    {%- else -%}
+        true
+    {%- endif -%}
+{%- endmacro %}
+
+{#- dbt puts this between a generic test and its model. -#}
+{% macro get_where_subquery(relation) -%}
+    {%- if (config.get('meta') or {}).get('only_changed') and tests_are_partial() -%}
+        {{ return("(select * from " ~ relation ~ " where _loaded_at > cast('" ~ last_complete_landing('is_tested') ~ "' as timestamp)) as dbt_subquery") }}
+    {%- endif -%}
+    {{ return(default__get_where_subquery(relation)) }}
+{%- endmacro %}
