@@ -35,19 +35,36 @@ months as (
     group by customer_number, month_end_date
 ),
 
+first_sales as (
+    select
+        customer_number,
+        product_line,
+        min(month_end_date) as month_end_date
+    from sales
+    group by customer_number, product_line
+),
+
+-- A product line is in each of the customer's months from its first sale on.
 sales_so_far as (
     select
         months.customer_number,
         months.month_end_date,
         months.next_month_end_date,
-        sales.product_line,
-        sum(sales.gross_sales_amount) as gross_sales_amount
+        first_sales.product_line,
+        sum(coalesce(sales.gross_sales_amount, 0)) over (
+            partition by months.customer_number, first_sales.product_line
+            order by months.month_end_date rows unbounded preceding
+        ) as gross_sales_amount
     from months
-    inner join sales
+    inner join first_sales
+        on
+            months.customer_number = first_sales.customer_number
+            and months.month_end_date >= first_sales.month_end_date
+    left join sales
         on
             months.customer_number = sales.customer_number
-            and months.month_end_date >= sales.month_end_date
-    group by months.customer_number, months.month_end_date, months.next_month_end_date, sales.product_line
+            and months.month_end_date = sales.month_end_date
+            and first_sales.product_line = sales.product_line
 ),
 
 final as (
