@@ -55,6 +55,8 @@ trade: setup ## play days of trade on the private MySQL; DAYS=3
 	@$(SANDBOX) trade --days $(DAYS) --seed $(SEED)
 psql: setup ## an SQL shell on the warehouse; ROLE=analyst
 	@$(SANDBOX) psql $(if $(ROLE),--role $(ROLE))
+mysql: setup ## an SQL shell on the private MySQL, with all rights
+	@$(SANDBOX) mysql
 roles: setup ## make the warehouse's roles (docs/privacy.md)
 	@$(SANDBOX) roles
 run: setup ## land, then dbt build: what a scheduler calls; TARGET=redshift
@@ -65,6 +67,7 @@ freshness: setup ## fail if the last landing is older than the contracts allow
 migrate: setup ## once after an update: take over snapshots of an earlier version
 	@$(WITH_SERVERS) $(BIN)/dbt run-operation migrate_snapshots
 accept: setup ## say that a table's unlikely landing is right: TABLE=customers
+	@test -n "$(TABLE)" || { echo "error: name the raw table: make accept TABLE=customers" >&2; exit 2; }
 	@$(WITH_SERVERS) $(BIN)/dbt run-operation accept_profile --args '{table_name: $(TABLE)}'
 erase: setup ## erase one person's personal data: CUSTOMER=124 ARGS=--dry-run
 	@$(WITH_SERVERS) $(BIN)/python -m privacy erase customer $(CUSTOMER) $(ARGS)
