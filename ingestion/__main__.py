@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--strict", action="store_true", help="a value the warehouse cannot hold fails its table")
     parser.add_argument("--accept-drift", action="store_true", help="rebuild raw tables whose definition changed")
     parser.add_argument("--full", action="store_true", help="compare every row, also where nothing seems changed")
-    parser.add_argument("--quiet", action="store_true", help="only errors and the closing line")
+    parser.add_argument("--quiet", action="store_true", help="no line for each table that is read")
     options = parser.parse_args(arguments)
     logging.basicConfig(format="%(message)s", level=logging.WARNING if options.quiet else logging.INFO, force=True)
     if options.report and (options.report.is_dir() or not os.access(options.report.absolute().parent, os.W_OK)):

@@ -31,6 +31,9 @@
 {% macro accept_profile(table_name) -%}
     {%- do run_query('begin') -%}
     {%- do profile_what_landed() -%}
+    {%- if not run_query("select 1 from " ~ quality_relation('profiles') ~ " where table_name = '" ~ table_name ~ "'").rows -%}
+        {%- do exceptions.raise_compiler_error("There is no profile of " ~ table_name ~ ": name a table as it is in raw.") -%}
+    {%- endif -%}
     {%- do run_query("update " ~ quality_relation('profiles') ~ " set is_accepted = true where table_name = '" ~ table_name ~ "'") -%}
     {%- do run_query('commit') -%}
     {{ log('The profile of ' ~ table_name ~ ' is accepted.', info=True) }}

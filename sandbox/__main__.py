@@ -126,6 +126,15 @@ def psql(role: str | None) -> NoReturn:
     os.execv(program, [program])
 
 
+def mysql_shell() -> NoReturn:
+    """Become the MySQL client on the private source, with all rights."""
+    up()
+    if home.given().get("MYSQL_HOST"):
+        raise home.SandboxError("MYSQL_HOST names a server of yours; this shell is for the sandbox's own.")
+    words, password = mysql.shell_command(home.read_state()[mysql.NAME])
+    os.execve(words[0], words, os.environ | password)
+
+
 def _days(text: str) -> int:
     if not text.isdecimal() or not int(text):
         raise argparse.ArgumentTypeError(f"{text}: a whole number of days, 1 or more")
@@ -133,9 +142,12 @@ def _days(text: str) -> int:
 
 
 def _scale(text: str) -> float:
-    scale = float(text)
+    try:
+        scale = float(text)
+    except ValueError:
+        scale = math.nan
     if not SMALLEST_SCALE <= scale < math.inf:
-        raise argparse.ArgumentTypeError(f"{text}: the smallest that shows every quirk is {SMALLEST_SCALE}")
+        raise argparse.ArgumentTypeError(f"{text}: a number; the smallest that shows every quirk is {SMALLEST_SCALE}")
     return scale
 
 
@@ -161,6 +173,7 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("roles", help="make the warehouse's roles")
     shell = commands.add_parser("psql", help="a shell on the warehouse")
     shell.add_argument("--role", help="log in to the sandbox's own as this role (default: the warehouse's owner)")
+    commands.add_parser("mysql", help="a shell on the private source, with all rights")
     trader = commands.add_parser("trade", help="play days of trade on the private source")
     trader.add_argument("--days", type=_days, default=1)
     trader.add_argument("--seed", type=int, default=1)
@@ -192,6 +205,8 @@ def main(arguments: list[str] | None = None) -> int:
         return roles()
     elif options.command == "psql":
         psql(options.role)
+    elif options.command == "mysql":
+        mysql_shell()
     elif options.command == "trade":
         play(options.days, options.seed, options.first)
     else:

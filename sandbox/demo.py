@@ -72,6 +72,10 @@ def run(load: Callable[[], bool], settings: Callable[[], dict[str, str]]) -> int
     return 0
 
 
+_WORDS = {"success": "tables and views made", "pass": "tests passed"}
+"""dbt's words for the end of a node, in plain ones. It has nothing to do for an exposure, which is not counted."""
+
+
 class Dbt:
     """dbt in this process: its start and the parsed project are paid for once."""
 
@@ -81,23 +85,26 @@ class Dbt:
         from dbt.cli.main import dbtRunner
 
         self._finished: Counter[str] = Counter()
+        self._building = False
         self._runner = dbtRunner(callbacks=[self._count])
 
     def run(self, *words: str) -> bool:
         """Run one dbt command, showing errors and how far it got."""
         self._finished.clear()
+        self._building = words[0] == "build"
         result = self._runner.invoke(["--quiet", *words])
-        if self._finished:
-            print("  " + ", ".join(f"{count} {status}" for status, count in self._finished.items()))
+        if self._building:
+            done = (f"{count} {_WORDS.get(status, status)}" for status, count in self._finished.items())
+            print("  " + ", ".join(done), flush=True)
         if result.exception:
             print(f"error: {result.exception or 'interrupted'}", file=sys.stderr)
         return bool(result.success)
 
     def _count(self, event: Any) -> None:
-        if event.info.name == "NodeFinished":
+        if event.info.name == "NodeFinished" and event.data.node_info.node_status != "no-op":
             self._finished[str(event.data.node_info.node_status)] += 1
-            if self._finished.total() % 50 == 0:
-                print(f"  {self._finished.total()} models and tests done", flush=True)
+            if self._building and self._finished.total() % 50 == 0:
+                print(f"  {self._finished.total()} tables and tests done", flush=True)
 
 
 def write_docs(dbt: Dbt) -> bool:
@@ -127,7 +134,7 @@ def answers() -> None:
     """Print the two questions of the README, as an analyst sees the marts; on a warehouse of yours as dbt does."""
     try:
         user, password = postgres.login("analyst").values()
-    except home.SandboxError:
+    except postgres.AnotherServer:
         user, password = os.environ.get("DBT_USER", ""), os.environ.get("DBT_PASSWORD", "")
     connection = psycopg2.connect(
         "", user=user or None, password=password or None, options="-c search_path=marts_masked,marts"

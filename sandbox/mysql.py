@@ -34,6 +34,16 @@ def connect(state: dict[str, Any], database: str | None = None) -> "pymysql.Conn
     )
 
 
+def shell_command(state: dict[str, Any]) -> tuple[list[str], dict[str, str]]:
+    """The client's command line as the server's administrator, and the variable with the password."""
+    program = find("mariadb", "mysql")
+    if program is None:
+        raise home.SandboxError("There is no mariadb or mysql client: on Debian, apt-get install mariadb-client-core.")
+    words = [program, "--no-defaults", "--protocol=tcp", f"--host={state.get('host', '127.0.0.1')}"]
+    words += [f"--port={state['port']}", f"--user={state.get('admin', _ADMIN)}", DATABASE]
+    return words, {"MYSQL_PWD": state["admin_password"]}
+
+
 def running(state: dict[str, Any] | None) -> bool:
     """Whether *our* server answers: another on the same port does not know the password."""
     if not (state and state["port"]):

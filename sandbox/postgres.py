@@ -117,15 +117,20 @@ def make_roles() -> None:
     _ensure_database(home.read_state()[NAME], with_roles=True)
 
 
+class AnotherServer(home.SandboxError):
+    """The environment names a server with passwords that the sandbox does not know."""
+
+
 def login(role: str) -> dict[str, str]:
     """libpq's variables for a role of the running server, which is the one that the environment names.
 
     Raises:
-        SandboxError: it names another, or there is no such role.
+        AnotherServer: it names another.
+        SandboxError: there is no such role.
     """
     state = home.read_state().get(NAME, {})
     if (os.environ.get("PGHOST"), os.environ.get("PGPORT")) != ("127.0.0.1", str(state.get("port"))):
-        raise home.SandboxError("PGHOST names a server of yours; only the sandbox's passwords are known here.")
+        raise AnotherServer("PGHOST names a server of yours; only the sandbox's passwords are known here.")
     if role not in state["roles"]:
         raise home.SandboxError(f"There is no role {role}; there are {', '.join(state['roles'])}.")
     return {"PGUSER": role, "PGPASSWORD": state["roles"][role]}

@@ -17,7 +17,7 @@ DUMP = PROJECT.parent / "shared" / "classicmodels" / "mysqlsampledatabase.sql"
 
 sys.path.insert(0, str(PROJECT))
 
-# A landing's process that loads is forked from that of the test, which has it then.
+# Imported once for all tests: a landing imports dlt late, which takes half a second.
 import dlt  # noqa: E402
 import dlt.destinations.impl.postgres.postgres  # noqa: E402, F401
 import psycopg2  # noqa: E402
@@ -29,6 +29,7 @@ from landing.report import LandingReport, TableReport  # noqa: E402
 from landing.settings import from_environment  # noqa: E402
 from sandbox import __main__ as sandbox  # noqa: E402
 from sandbox import home, mysql  # noqa: E402
+from sandbox.generate import TABLES  # noqa: E402
 from tests import SEED  # noqa: E402
 
 _numbers = itertools.count()
@@ -270,11 +271,22 @@ def source_connection(lane: Lane) -> Iterator["pymysql.Connection[Any]"]:
 
 
 @pytest.fixture(scope="session")
-def dump() -> Path:
+def dump(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The real sample database; it is not part of the project."""
     if not DUMP.exists():
         pytest.skip(f"the sample database is not at {DUMP}")
-    return DUMP
+    return complete_dump(tmp_path_factory.mktemp("dump"))
+
+
+def complete_dump(folder: Path) -> Path:
+    """The sample dump. If it lacks tables of ``TABLES``, a copy in ``folder`` that makes them, too, without rows."""
+    content = DUMP.read_bytes()
+    lacking = [name for name in TABLES if f"create table `{name}`".encode() not in content.lower()]
+    if not lacking:
+        return DUMP
+    made = "".join(f"\nCREATE TABLE `{name}` ({TABLES[name]}) DEFAULT CHARSET=latin1;\n" for name in lacking)
+    (folder / DUMP.name).write_bytes(content + made.encode())
+    return folder / DUMP.name
 
 
 def report_of(path: Path) -> dict[str, Any]:

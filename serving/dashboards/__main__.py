@@ -11,6 +11,7 @@ import psycopg2
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
+from sandbox.home import SandboxError
 from serving.dashboards import warehouse
 from serving.dashboards.pages import NAMES, PAGES, QUERIES, Page
 from serving.dashboards.warehouse import Marts, Records
@@ -79,14 +80,20 @@ def _stamp(marts: Marts, records: Records) -> dict[str, object]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m serving.dashboards", description=__doc__)
-    parser.add_argument("folder", nargs="?", type=Path, default=FOLDER)
-    parser.add_argument("--minutes", type=int, default=1440, help="from one landing to the next (a day)")
+    parser = argparse.ArgumentParser(
+        prog="python -m serving.dashboards",
+        description=__doc__,
+        epilog="exit code: 0 written; 1 the marts cannot be read, the pages stay as they were; 2 wrong usage.",
+    )
+    parser.add_argument("folder", nargs="?", type=Path, default=FOLDER, help=f"of the pages (default: {FOLDER})")
+    parser.add_argument(
+        "--minutes", type=int, default=1440, help="between two landings; older figures turn grey (default: %(default)s)"
+    )
     options = parser.parse_args()
     started = time.monotonic()
     try:
         first = write(options.folder, os.environ.get("ROLE") or "analyst", options.minutes)
-    except (psycopg2.Error, LookupError) as error:
+    except (SandboxError, psycopg2.Error, LookupError) as error:
         print(f"error: the dashboards were left as they were: {str(error).strip()}", file=sys.stderr)
         return 1
     print(f"The dashboards are in {first}, made in {time.monotonic() - started:.1f} s.")

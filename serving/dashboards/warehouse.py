@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from catalog import last_landing, quality
 from landing.names import raw_schema
-from sandbox import home, postgres
+from sandbox import postgres
 
 Row = dict[str, Any]
 PREFIX = f"{os.environ['DBT_SCHEMA_PREFIX']}_" if os.environ.get("DBT_SCHEMA_PREFIX") else ""
@@ -55,7 +55,7 @@ def login(role: str) -> tuple[str, str | None, str | None]:
     if not user:
         try:
             user, password = postgres.login(role).values()
-        except home.SandboxError:
+        except postgres.AnotherServer:
             user, password = os.environ.get("DBT_USER") or None, os.environ.get("DBT_PASSWORD") or None
     return user or os.environ.get("PGUSER", "the owner"), user, password
 
@@ -64,6 +64,7 @@ def read(role: str, queries: Sequence[str]) -> Marts:
     """Run the queries side by side.
 
     Raises:
+        SandboxError: the sandbox has no such role.
         psycopg2.Error: a mart is not there, or not for this role.
         LookupError: nothing has been sold yet.
     """

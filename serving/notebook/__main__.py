@@ -18,7 +18,9 @@ if __name__ == "__main__":
         sys.exit("error: JupyterLab is not there: run make notebook.")
     try:
         os.environ |= postgres.login(os.environ.get("ROLE") or "analyst")
-    except home.SandboxError as error:
+    except postgres.AnotherServer as error:
         print(f"{error} The notebook logs in as PGUSER.", file=sys.stderr)
+    except home.SandboxError as error:
+        sys.exit(f"error: {error}")
     words = words or ["lab", *(["--allow-root"] if os.geteuid() == 0 else []), str(NOTEBOOK)]
     os.execv(JUPYTER, [str(JUPYTER), *words])  # noqa: S606

@@ -186,6 +186,22 @@ def test_servers_that_are_named_are_not_started(folder: Folder) -> None:
     assert result.returncode == 1 and "db.example" not in result.stdout
 
 
+def test_the_private_mysql_has_a_shell_with_all_rights(folder: Folder) -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "sandbox", "mysql"],
+        cwd=PROJECT,
+        env=os.environ | {"SANDBOX_FOLDER": str(folder.path)},
+        input="create table new_table (id int primary key); show tables like 'new%'; drop table new_table",
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert result.stdout.splitlines()[1:] == ["new_table"], result.stderr
+    named = folder.run("mysql", MYSQL_HOST="db.example", MYSQL_DATABASE="shop", PGHOST="db.example")
+    assert named.returncode == 1 and "MYSQL_HOST names a server of yours" in named.stderr
+
+
 @pytest.mark.parametrize("days", ["0", "-1", "some"])
 def test_trade_is_played_for_a_day_or_more(folder: Folder, days: str) -> None:
     result = folder.run("trade", f"--days={days}")

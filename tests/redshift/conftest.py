@@ -25,7 +25,7 @@ from ingestion.mysql import land
 from landing.settings import Settings, from_environment
 from sandbox import home, mysql, postgres, source
 from sandbox.trade import trade
-from tests.conftest import DUMP, PROJECT, Servers
+from tests.conftest import DUMP, PROJECT, Servers, complete_dump
 from tests.redshift.copy import Copy
 from tests.redshift.gate import violations
 from tests.redshift.proxy import Backend, Proxy
@@ -204,12 +204,13 @@ class Day:
 
 
 @pytest.fixture(scope="session")
-def days(redshift: Redshift) -> Iterator[list[Day]]:
+def days(redshift: Redshift, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Day]]:
     """A first build and, after a day of trade, an incremental one: on Postgres, and on Redshift in both ways."""
     servers = redshift.servers
     home.update_state(source=None)  # trading days of an earlier run must not show
+    dump = complete_dump(tmp_path_factory.mktemp("dump")) if DUMP.exists() else None
     with home.locked():
-        source.ensure(DUMP if DUMP.exists() else None, scale=1, seed=1, when_replaced=postgres.reset)
+        source.ensure(dump, scale=1, seed=1, when_replaced=postgres.reset)
     built = []
     for number, day in enumerate(DAYS):
         if number:

@@ -172,6 +172,14 @@ def test_pages_stay_as_they_were_when_the_marts_cannot_be_read(dashboards: Dashb
     assert {path.name: path.read_bytes() for path in dashboards.folder.iterdir()} == before
 
 
+def test_a_role_that_is_not_there_is_refused(dashboards: Dashboards) -> None:
+    before = (dashboards.folder / "overview.html").read_text("utf-8")
+    result = dashboards.write(dashboards.folder, ROLE="analist")
+    assert result.returncode == 1
+    assert "There is no role analist" in result.stderr
+    assert (dashboards.folder / "overview.html").read_text("utf-8") == before
+
+
 def test_the_stamp_names_landing_and_verdict(dashboards: Dashboards, browser: Reader, tmp_path: Path) -> None:
     ((run_id, landed),) = dashboards.star.query(
         "select run_id, finished_at from raw_classicmodels._landing_runs order by loaded_at desc limit 1"
