@@ -12,7 +12,7 @@ from landing.columns import RowSum, TablePlan
 from landing.drift import KnownColumn
 from landing.erased import ErasureRule, Suppressions
 from landing.steps import reached
-from landing.warehouse.session import Session
+from landing.warehouse.session import Session, literal
 
 _SQL = Path(__file__).with_suffix(".sql")
 
@@ -56,6 +56,8 @@ class RecordTypes:
     numeric: str = "numeric"
     most_digests: int | None = None
     """The most digests of a ``text_list``. A table with more is compared row by row each time."""
+    has_ids: bool = True
+    """Whether ``_landing_state`` has a column ``raw_id``: it tells a raw table from another one under its name."""
     keeps_suppressions: bool = True
     """Whether people can be erased there. If not, the settings refuse a key."""
 
@@ -72,6 +74,9 @@ class Records:
         for statement in _SQL.read_text(encoding="utf-8").format(**names).split(";\n"):
             if statement.strip():
                 self._session.execute(statement)
+        is_there = "select from pg_attribute where attrelid = %s::regclass and attname = 'raw_id'"
+        if self._types.has_ids and not self._session.rows(is_there, (f"{self._raw}._landing_state",)):
+            self._session.execute(f"alter table {self._raw}._landing_state add column raw_id oid")
 
     # records of earlier landings
 
@@ -92,10 +97,12 @@ class Records:
         return known
 
     def states(self) -> dict[str, TableState]:
+        """The states of raw tables. A table that took the name of another one by hand has none."""
+        same = f" where coalesce(raw_id = {self._id('table_name')}, true)" if self._types.has_ids else ""
         return {
             table: TableState(rows, digests.split(",") if isinstance(digests, str) else digests, compared_at)
             for table, rows, digests, compared_at in self._session.rows(
-                f"select table_name, row_count, digests, compared_at from {self._raw}._landing_state"
+                f"select table_name, row_count, digests, compared_at from {self._raw}._landing_state{same}"
             )
         }
 
@@ -167,11 +174,16 @@ class Records:
         most, digests = self._types.most_digests, state.digests
         kept: Any = digests if most is None else ",".join(digests if len(digests) <= most else [])
         self._session.execute(f"delete from {self._raw}._landing_state where table_name = %s", (table.name,))
+        id_column, id_value = (", raw_id", f", {self._id('%s')}") if self._types.has_ids else ("", "")
         self._session.execute(
-            f"insert into {self._raw}._landing_state (table_name, row_count, digests, compared_at)"
-            " values (%s, %s, %s, %s)",
-            (table.name, state.row_count, kept, state.compared_at),
+            f"insert into {self._raw}._landing_state (table_name, row_count, digests, compared_at{id_column})"
+            f" values (%s, %s, %s, %s{id_value})",
+            (table.name, state.row_count, kept, state.compared_at) + ((table.name,) if self._types.has_ids else ()),
         )
+
+    def _id(self, name: str) -> str:
+        """Expression for the id of the raw table of this name."""
+        return f"to_regclass({literal(self._raw + '.')} || quote_ident({name}))::oid"
 
     def record_run(self, run: LandingRun) -> None:
         self._session.execute(

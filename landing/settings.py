@@ -17,6 +17,11 @@ from landing.names import fit, raw_schema, snake_case
 
 __all__ = ["Settings", "SettingsError", "from_environment", "words"]
 
+_TARGETS = ("local", "postgres", "dev", "redshift")
+"""The outputs of ``profiles/profiles.yml``."""
+_LONGEST_WAIT = 2_000_000
+"""Seconds. PostgreSQL takes 2^31 milliseconds."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Bucket:
@@ -154,18 +159,26 @@ def from_environment(environment: Mapping[str, str] = os.environ, **options: Any
     host = read.required("MYSQL_HOST")
     mysql: dict[str, Any] = {
         "host": host,
-        "port": read.integer("MYSQL_PORT", 3306),
+        "port": read.integer("MYSQL_PORT", 3306, 1, 65_535),
         "user": read.required("MYSQL_USER"),
         "password": read.secret("MYSQL_PASSWORD").encode(),  # else pymysql would send it in Latin-1
         "database": read.required("MYSQL_DATABASE"),
         "ssl": _tls(host, read),
     }
     own_user, own_password = read.text("INGEST_USER"), read.secret("INGEST_PASSWORD")
+    if read.text("DBT_TARGET") not in ("", *_TARGETS):
+        raise SettingsError(f"DBT_TARGET or TARGET is one of {', '.join(_TARGETS)}. Nothing was read.")
     to_redshift = read.text("DBT_TARGET") == "redshift"
+    for name in ("INGEST", "DBT"):
+        if read.secret(f"{name}_PASSWORD") and not read.text(f"{name}_USER"):
+            raise SettingsError(f"{name}_PASSWORD is set, and {name}_USER is not: whose is it? Nothing was read.")
+    for name in ("DBT_ROLES", "REDSHIFT_DATASHARING"):
+        if read.text(name) not in ("", "true", "false"):
+            raise SettingsError(f"{name} is either true or false, in small letters, as dbt reads it. Nothing was read.")
     prefix = "REDSHIFT_" if to_redshift else "PG"
     login = {
         "host": read.required(f"{prefix}HOST"),
-        "port": str(read.integer(f"{prefix}PORT", 5439 if to_redshift else 5432)),
+        "port": str(read.integer(f"{prefix}PORT", 5439 if to_redshift else 5432, 1, 65_535)),
         "user": own_user or read.required(f"{prefix}USER"),
         "password": own_password if own_user else read.secret(f"{prefix}PASSWORD"),
         "dbname": read.required(f"{prefix}DATABASE"),
@@ -187,9 +200,9 @@ def from_environment(environment: Mapping[str, str] = os.environ, **options: Any
         "full_every": datetime.timedelta(hours=read.integer("INGEST_FULL_EVERY_HOURS", 168)),
         "as_of": _moment(read.text("AS_OF")),
         "rows_per_second": read.integer("INGEST_ROWS_PER_SECOND", 0) or None,
-        "statement_timeout": read.integer("INGEST_STATEMENT_TIMEOUT_SECONDS", 3600),
-        "lock_wait": read.integer("INGEST_LOCK_WAIT_SECONDS", 60),
-        "chunk_rows": max(1, read.integer("INGEST_CHUNK_ROWS", 250_000)),
+        "statement_timeout": read.integer("INGEST_STATEMENT_TIMEOUT_SECONDS", 3600, 0, _LONGEST_WAIT),
+        "lock_wait": read.integer("INGEST_LOCK_WAIT_SECONDS", 60, 0, _LONGEST_WAIT),
+        "chunk_rows": read.integer("INGEST_CHUNK_ROWS", 250_000, 1),
     }
     values |= {name: value for name, value in options.items() if value is not None}
     if values["hashed_columns"] and not values["hash_key"]:
@@ -231,10 +244,10 @@ class _Reader:
             raise SettingsError(f"{name} is either true or false.")
         return word in ("1", "true", "yes")
 
-    def integer(self, name: str, default: int) -> int:
+    def integer(self, name: str, default: int, least: int = 0, most: int = 1_000_000_000) -> int:
         text = self.text(name)
-        if text and not text.isdecimal():
-            raise SettingsError(f"{name} must be a whole number.")
+        if text and not (text.isdecimal() and least <= int(text) <= most):
+            raise SettingsError(f"{name} must be a whole number from {least} to {most}.")
         return int(text or default)
 
     def secret(self, name: str) -> str:
@@ -261,12 +274,12 @@ def _bucket(read: _Reader) -> Bucket:
 
 def _tls(host: str, read: _Reader) -> ssl.SSLContext | None:
     """Verified TLS, unless MySQL is on this machine or ``MYSQL_SSL_MODE=disabled`` says otherwise."""
-    mode = read.text("MYSQL_SSL_MODE") or ("disabled" if is_local(host) else "verify")
+    authority = read.text("MYSQL_SSL_CA") or None
+    mode = read.text("MYSQL_SSL_MODE") or ("disabled" if is_local(host) and not authority else "verify")
     if mode not in ("disabled", "verify"):
         raise SettingsError("MYSQL_SSL_MODE is either verify or disabled.")
     if mode == "disabled":
         return None
-    authority = read.text("MYSQL_SSL_CA") or None
     try:
         return ssl.create_default_context(cafile=authority)
     except OSError as error:

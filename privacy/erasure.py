@@ -39,7 +39,8 @@ def _run(subject: str, key: str | None, dry_run: bool) -> int:
     if os.environ.get("DBT_TARGET") == "redshift":
         raise ErasureError("Erasing is done in Postgres; unset DBT_TARGET.")
     # the owner, not the landing's own role: that one may not touch what dbt built
-    settings = from_environment({name: value for name, value in os.environ.items() if name != "INGEST_USER"})
+    own = ("INGEST_USER", "INGEST_PASSWORD", "INGEST_PASSWORD_FILE")
+    settings = from_environment({name: value for name, value in os.environ.items() if name not in own})
     if not settings.erasure_key:
         raise ErasureError("ERASURE_KEY is not set: the list of who was erased is written under it. See .env.example.")
     wanted = plan.make(_compiled(), settings.raw_schema, subject)

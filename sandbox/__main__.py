@@ -15,6 +15,7 @@ import psycopg2
 import pymysql
 
 from landing.environment import is_local
+from privacy.roles import ROLES
 from sandbox import demo, home, mysql, postgres, source
 from sandbox.generate import SMALLEST_SCALE
 from sandbox.trade import day_after_the_last_order, trade
@@ -35,6 +36,7 @@ def up() -> dict[str, str]:
         if not warehouse_is_elsewhere(given):
             own |= postgres.start()
             _refuse_another_source(given)
+        home.refuse_half_a_server(own)
         home.write_private(home.ENV_FILE, "".join(f"{key}={value}\n" for key, value in own.items()))
     return home.environment()
 
@@ -89,7 +91,10 @@ def play(days: int, seed: int, first: datetime.date | None) -> None:
     if home.given().get("MYSQL_HOST"):
         raise home.SandboxError("MYSQL_HOST names a server of yours; trade is played on the sandbox's only.")
     as_of = settings.get("AS_OF", "")
-    asked = first or (datetime.date.fromisoformat(as_of[:10]) if as_of else None)
+    try:
+        asked = first or (datetime.date.fromisoformat(as_of[:10]) if as_of else None)
+    except ValueError:
+        raise home.SandboxError(f"AS_OF={as_of} is not an ISO date or time, such as 2005-06-01T06:00:00.") from None
     with home.locked(), mysql.connect(home.read_state()[mysql.NAME], mysql.DATABASE) as connection:
         start = asked or day_after_the_last_order(connection)
         for number in range(days):
@@ -107,6 +112,11 @@ def roles() -> int:
         return subprocess.run(
             [sys.executable, "-m", "privacy", "roles"], cwd=home.PROJECT, env=settings, check=False
         ).returncode
+    given = [f"ROLE_{role.upper()}_PASSWORD" for role in ROLES] + ["MASKING_KEY"]
+    if wrong := [name for name in given if settings.get(name)]:
+        raise home.SandboxError(
+            f"{', '.join(wrong)} set, and PGHOST is not: the sandbox's roles have passwords and a key of their own."
+        )
     postgres.make_roles()
     print("The sandbox's roles are as privacy/roles.sql says; make psql ROLE=analyst logs in as one.")
     return 0

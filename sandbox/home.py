@@ -13,7 +13,7 @@ import pwd
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,12 @@ PROJECT = Path(__file__).resolve().parent.parent
 SANDBOX = Path(os.environ.get("SANDBOX_FOLDER") or PROJECT / ".sandbox").resolve()
 ENV_FILE = SANDBOX / "env"
 _STATE_FILE = SANDBOX / "state.json"
+_LOGINS = {
+    "MYSQL_HOST": ("MYSQL_PORT", "MYSQL_USER", "MYSQL_PASSWORD", "MYSQL_DATABASE"),
+    "PGHOST": ("PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE", "INGEST_USER", "INGEST_PASSWORD")
+    + ("DBT_USER", "DBT_PASSWORD"),
+}
+"""For each server, the variables that mean nothing for the sandbox's own: it has a port and logins of its own."""
 
 
 class SandboxError(Exception):
@@ -165,7 +171,8 @@ def given() -> dict[str, str]:
     own, found = _read_env(ENV_FILE), {key: value for key, value in os.environ.items() if value}
     if own.items() <= found.items():  # somebody has read the sandbox's own file
         found = {key: value for key, value in found.items() if key not in own}
-    return _read_env(PROJECT / ".env") | found
+    said_twice = {f"{name}_FILE" for name in found} | {name.removesuffix("_FILE") for name in found}
+    return {key: value for key, value in _read_env(PROJECT / ".env").items() if key not in said_twice} | found
 
 
 def environment() -> dict[str, str]:
@@ -174,21 +181,37 @@ def environment() -> dict[str, str]:
     Raises:
         SandboxError: a file cannot be read.
     """
-    try:
-        settings = complete(given())
-    except SettingsError as error:
-        raise SandboxError(str(error)) from None
+    settings = _completed(given())
     named = tuple(prefix for prefix, host in (("MYSQL_", "MYSQL_HOST"), ("PG", "PGHOST")) if settings.get(host))
     own = {key: value for key, value in _read_env(ENV_FILE).items() if not key.startswith(named)}
-    logins = ("MYSQL_", "PG", "INGEST_USER", "INGEST_PASSWORD", "DBT_USER", "DBT_PASSWORD")
-    found = own | settings | {key: value for key, value in own.items() if key.startswith(logins)}
+    logins = {*_LOGINS, *(name for names in _LOGINS.values() for name in names)}
+    found = own | settings | {key: value for key, value in own.items() if key in logins}
     return {"DBT_RAW_SCHEMA": raw_schema(found.get("MYSQL_DATABASE", "classicmodels"))} | found
+
+
+def refuse_half_a_server(own: Mapping[str, str]) -> None:
+    """Raise ``SandboxError`` for a setting of a server that is not named, unless it says what ``own`` says."""
+    settings = _completed(given())
+    for host, names in _LOGINS.items():
+        wrong = [name for name in names if host in own and settings.get(name, "") not in ("", own[name])]
+        if wrong:
+            raise SandboxError(
+                f"{', '.join(wrong)} set, and {host} is not: the sandbox's own server goes by its own port, database"
+                f" and logins. Name your server in {host}, or take the rest out of the environment and .env."
+            )
+
+
+def _completed(settings: Mapping[str, str]) -> dict[str, str]:
+    try:
+        return complete(settings)
+    except SettingsError as error:
+        raise SandboxError(str(error)) from None
 
 
 def forget_leftovers() -> None:
     """Take libpq's settings for another server, such as PGSSLMODE, out of this process if PGHOST names none."""
     if not given().get("PGHOST"):
-        own = _read_env(ENV_FILE)
+        own = {*_read_env(ENV_FILE), *_LOGINS["PGHOST"], *(f"{name}_FILE" for name in _LOGINS["PGHOST"])}
         for name in [name for name in os.environ if name.startswith("PG") and name not in own]:
             del os.environ[name]
 

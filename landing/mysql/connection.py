@@ -134,6 +134,12 @@ class MySqlSource:
         literals = ", ".join(map(self._literal, values))
         return f"CAST({sent.sent.replace('{}', quote_mysql(column.name))} AS BINARY) IN ({literals})"
 
+    def reaches(self, table: TablePlan, column: ColumnPlan, value: str) -> bool:
+        """Whether a row has this value or a later one. Raises as ``stream``."""
+        condition = f"{text.value_of(column)} >= {self._literal(value)}"
+        select = text.select(self._settings.database, table.source.name, "1", condition)
+        return any(rows for rows in self.stream(f"{select} LIMIT 1"))
+
     def not_before(self, column: ColumnPlan, value: str) -> str:
         """Condition for rows with a value not before this one, or without a value."""
         newer = f"{text.value_of(column)} >= {self._literal(value)}"

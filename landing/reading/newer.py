@@ -26,11 +26,13 @@ def _newer_rows(context: ReadContext, table: TablePlan, column: ColumnPlan, stat
     newest = queries.newest(context.warehouse.session, table)
     if newest is None:
         return None
+    if isinstance(newest, datetime.datetime):
+        newest = newest.replace(tzinfo=None)
+    if not context.source.reaches(table, column, str(newest)):
+        return None  # the source went back, such as to a replica that was behind
     if isinstance(newest, datetime.date):
         try:
             newest = newest - context.settings.look_back
         except OverflowError:  # before the year 1
             return None
-    if isinstance(newest, datetime.datetime):
-        newest = newest.replace(tzinfo=None)
     return context.source.not_before(column, str(newest))

@@ -4,9 +4,10 @@ import hashlib
 from pathlib import Path
 
 import pytest
+import yaml
 
 from landing.settings import SettingsError, from_environment
-from tests.conftest import Lane
+from tests.conftest import PROJECT, Lane
 
 ENOUGH = {
     "MYSQL_HOST": "127.0.0.1",
@@ -68,6 +69,15 @@ def test_what_is_wrong_for_redshift_is_named(name: str) -> None:
 
 WRONG = {
     "MYSQL_PORT": ("many", "MYSQL_PORT must be a whole number"),
+    "PGPORT": ("70000", "PGPORT must be a whole number from 1 to 65535"),
+    "DBT_TARGET": ("foo", "DBT_TARGET or TARGET is one of local, postgres, dev, redshift"),
+    "DBT_ROLES": ("yes", "DBT_ROLES is either true or false, in small letters"),
+    "DBT_PASSWORD": ("x", "DBT_PASSWORD is set, and DBT_USER is not"),
+    "INGEST_PASSWORD": ("x", "INGEST_PASSWORD is set, and INGEST_USER is not"),
+    "INGEST_CHUNK_ROWS": ("0", "INGEST_CHUNK_ROWS must be a whole number from 1 to"),
+    "INGEST_FULL_EVERY_HOURS": (f"{10**40}", "INGEST_FULL_EVERY_HOURS must be a whole number from 0 to"),
+    "INGEST_LOCK_WAIT_SECONDS": ("9999999", "INGEST_LOCK_WAIT_SECONDS must be a whole number from 0 to 2000000"),
+    "MYSQL_SSL_CA": ("/nowhere/ca.pem", "MYSQL_SSL_CA=/nowhere/ca.pem: No such file"),
     "INGEST_ROWS_PER_SECOND": ("-5", "INGEST_ROWS_PER_SECOND must be a whole number"),
     "INGEST_VIEWS": ("perhaps", "INGEST_VIEWS is either true or false"),
     "INGEST_EXCLUDE_COLUMNS": ("phone", "'phone' names no column; write table.column"),
@@ -85,6 +95,14 @@ def test_what_is_wrong_is_named(name: str) -> None:
     value, message = WRONG[name]
     with pytest.raises(SettingsError, match=message):
         from_environment(ENOUGH | {name: value})
+
+
+def test_the_targets_are_those_of_the_profile() -> None:
+    profile = yaml.safe_load((PROJECT / "profiles" / "profiles.yml").read_text(encoding="utf-8"))
+    for target in profile["classicmodels"]["outputs"]:
+        from_environment(ENOUGH | (REDSHIFT if target == "redshift" else {"DBT_TARGET": target}))
+    with pytest.raises(SettingsError, match=f"is one of {', '.join(profile['classicmodels']['outputs'])}. Nothing"):
+        from_environment(ENOUGH | {"DBT_TARGET": "foo"})
 
 
 def test_the_landing_may_have_a_login_of_its_own(tmp_path: Path) -> None:

@@ -144,6 +144,50 @@ def test_settings_read_from_its_own_file_name_no_other_server(folder: Folder) ->
     assert folder.env == before
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MYSQL_DATABASE", "world"),
+        ("MYSQL_PORT", "abc"),
+        ("MYSQL_USER", "me"),
+        ("PGDATABASE", "mine"),
+        ("PGPORT", "5432"),
+        ("PGPASSWORD", "mine"),
+        ("INGEST_USER", "me"),
+        ("DBT_PASSWORD", "mine"),
+    ],
+)
+def test_a_setting_of_a_server_that_is_not_named_is_refused(folder: Folder, name: str, value: str) -> None:
+    result = folder.run("exec", "--", "true", **{name: value})
+    host = "MYSQL_HOST" if name.startswith("MYSQL") else "PGHOST"
+    assert result.returncode == 1 and result.stderr.startswith(f"error: {name} set, and {host} is not: "), result
+    assert "mine" not in result.stderr
+
+
+def test_a_setting_that_says_what_is_so_anyway_is_taken(folder: Folder) -> None:
+    assert folder.run("exec", "--", "true", MYSQL_DATABASE="classicmodels", PGDATABASE="warehouse").returncode == 0
+
+
+def test_a_target_that_there_is_not_lands_nothing(folder: Folder) -> None:
+    result = folder.run("exec", "--", "python", "-m", "ingestion", DBT_TARGET="foo")
+    assert result.returncode == 2 and result.stderr.startswith("error: DBT_TARGET or TARGET is one of local,")
+
+
+def test_the_sandboxs_roles_take_no_password_of_yours(folder: Folder) -> None:
+    result = folder.run("roles", ROLE_ANALYST_PASSWORD="mine")  # pragma: allowlist secret
+    assert result.returncode == 1 and result.stderr.startswith("error: ROLE_ANALYST_PASSWORD set, and PGHOST is not")
+
+
+def test_the_process_goes_before_the_file_also_for_a_secret(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("MYSQL_PASSWORD_FILE=/nowhere\nERASURE_KEY=a\n", encoding="utf-8")
+    monkeypatch.setattr(home, "PROJECT", tmp_path)
+    monkeypatch.setenv("MYSQL_PASSWORD", "b")
+    monkeypatch.setenv("ERASURE_KEY_FILE", "/nowhere")
+    given = home.given()
+    assert given["MYSQL_PASSWORD"] == "b" and "MYSQL_PASSWORD_FILE" not in given
+    assert given["ERASURE_KEY_FILE"] == "/nowhere" and "ERASURE_KEY" not in given
+
+
 def test_commands_of_the_project_are_found(folder: Folder) -> None:
     result = folder.run("exec", "--", "dbt", "--quiet", "ls", "--select", "dim_dates", "--resource-type", "model")
     assert result.stdout.strip() == "classicmodels.marts.dim_dates"
@@ -353,6 +397,7 @@ def test_without_a_server_and_without_rights_the_message_says_what_to_run(
     monkeypatch.setattr(prerequisites, "find", lambda *names: None)
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     monkeypatch.setenv("PATH", "/nonexistent")
+    monkeypatch.setattr(sys, "argv", ["prerequisites"])
     assert prerequisites.main() == 1
     told = capsys.readouterr().err
     assert all(words in told for words in ("apt-get install", "brew install", "docker compose", "MYSQL_HOST"))
