@@ -75,8 +75,9 @@ def review(base: str) -> report.Review:
         with clock.timed("build the base"):
             build.build_base(sides[0], found.base, plan, kept, connection)
             kept.save(kept_file)
+        found.invented = kept.invented
         with clock.timed("build the head"):
-            found.after = build.build_head(sides[1], found.head, plan, sides[0], connection)
+            found.after = build.build_head(sides[1], found.head, plan, sides[0], found.base, connection)
         found.before = {uid: result for uid, result in kept.results.items() if uid in plan.base | plan.base_tests}
         with clock.timed("compare"):
             found.trace_columns(kept.results)

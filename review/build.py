@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from review import ReviewError, changes, schemas
+from review import ReviewError, changes, history, schemas
 from review.changes import ProjectChanges
 from review.dbt import DbtSide, Manifest, NodeResult
 
@@ -24,13 +24,16 @@ class KeptBase:
     results: dict[str, NodeResult]
     is_parsed: bool = False
     """Whether the manifest beside it is that of this base."""
+    invented: list[str] = dataclasses.field(default_factory=list)
+    """Snapshots that were given second versions."""
 
     @classmethod
     def load(cls, path: Path, fingerprint: str) -> "KeptBase":
         if path.exists():
             read = json.loads(path.read_text(encoding="utf-8"))
             if read["fingerprint"] == fingerprint:
-                return cls(fingerprint, {uid: NodeResult(**result) for uid, result in read["results"].items()}, True)
+                results = {uid: NodeResult(**result) for uid, result in read["results"].items()}
+                return cls(fingerprint, results, True, read["invented"])
         return cls(fingerprint, {})
 
     def save(self, path: Path) -> None:
@@ -43,7 +46,7 @@ def fingerprint(commit: str, landing: str) -> str:
         name for name in os.environ if name.startswith(("PGHOST", "PGPORT", "PGDATABASE", "MYSQL_DATABASE", "DBT_"))
     ]
     settings = sorted(f"{name}={os.environ[name]}" for name in names)
-    code = [path.read_bytes().hex() for path in (Path(__file__), Path(__file__).with_name("dbt.py"))]
+    code = [Path(__file__).with_name(name).read_bytes().hex() for name in ("build.py", "dbt.py", "history.py")]
     return hashlib.sha256("\n".join([commit, landing, *settings, *code]).encode()).hexdigest()[:16]
 
 
@@ -76,10 +79,22 @@ def plan(base: Manifest, head: Manifest, found: ProjectChanges) -> BuildPlan:
 
 def build_base(side: DbtSide, manifest: Manifest, wanted: BuildPlan, kept: KeptBase, connection: Any) -> None:
     """Build everything wanted and not kept from an earlier review."""
-    prepared = schemas.is_prepared(connection, schemas_of(manifest), kept.fingerprint)
-    if not prepared:
+    own = side.prefix.removesuffix("review_base")
+    stored = history.in_warehouse(connection, manifest, side.prefix, own)
+    content = f"{kept.fingerprint} {history.state(connection, stored)}"
+    if not schemas.is_prepared(connection, schemas_of(manifest), content):
         kept.results.clear()
-        schemas.prepare(connection, side.prefix, schemas_of(manifest), kept.fingerprint)
+        kept.invented.clear()
+        schemas.prepare(connection, side.prefix, schemas_of(manifest), content)
+        for uid, relation in stored.items():
+            history.copy(connection, relation, manifest["nodes"][uid]["relation_name"])
+    snapshots = history.snapshots(manifest).keys() & wanted.base - kept.results.keys()
+    if snapshots:
+        kept.results |= side.run("build", *_RELATIONS_ONLY, "--select", *_selectors(manifest, snapshots))
+        day = history.middle_day(connection, manifest)
+        for uid in sorted(uid for uid in snapshots if kept.results[uid].status == "success"):
+            if history.make_second_versions(connection, manifest["nodes"][uid], day):
+                kept.invented.append(uid)
     missing = _made(manifest, wanted.base) - kept.results.keys()
     if missing:
         kept.results |= side.run("build", *_RELATIONS_ONLY, "--select", *_selectors(manifest, missing))
@@ -89,10 +104,13 @@ def build_base(side: DbtSide, manifest: Manifest, wanted: BuildPlan, kept: KeptB
 
 
 def build_head(
-    side: DbtSide, manifest: Manifest, wanted: BuildPlan, base: DbtSide, connection: Any
+    side: DbtSide, manifest: Manifest, wanted: BuildPlan, base: DbtSide, before: Manifest, connection: Any
 ) -> dict[str, NodeResult]:
     """Build and test the head; all else is read from the base."""
     schemas.prepare(connection, side.prefix, schemas_of(manifest), "head")
+    for uid in wanted.head & history.snapshots(manifest).keys() & before["nodes"].keys():
+        old, new = (nodes["nodes"][uid]["relation_name"] for nodes in (before, manifest))
+        history.copy(connection, old, new)  # as the first build after the merge finds it
     results: dict[str, NodeResult] = {}
     made = _made(manifest, wanted.head)
     if made:

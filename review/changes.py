@@ -107,7 +107,32 @@ def _essence(node: Any, manifest: Manifest) -> dict[str, Any]:
         if uid in macros and f"macro {macros[uid]['name']}" not in essence:
             essence[f"macro {macros[uid]['name']}"] = bare(macros[uid]["macro_sql"])
             waiting += macros[uid]["depends_on"]["macros"]
+    texts = [text for part, text in essence.items() if part == "SQL" or part.startswith("macro ")]
+    for name, value in manifest.get("vars", {}).items():
+        if any(re.search(rf"\bvar\(\s*['\"]{name}['\"]", text) for text in texts):
+            essence[f"setting var {name}"] = value
     return essence
+
+
+def settings(base: Manifest, head: Manifest, changed: Iterable[str]) -> dict[tuple[str, str, str], list[str]]:
+    """Changed settings, each as name, before and after, with the relations that have it."""
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for uid in changed:
+        old, new = (_essence(manifest["nodes"][uid], manifest) for manifest in (base, head))
+        for part in _differing(old, new):
+            values = (old.get(part), new.get(part))
+            if part.startswith("setting "):
+                for name, before, after in _leaves(part.removeprefix("setting "), *values):
+                    found.setdefault((name, before, after), []).append(uid)
+    return found
+
+
+def _leaves(name: str, old: Any, new: Any) -> Iterable[tuple[str, str, str]]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in _differing(old, new):
+            yield from _leaves(f"{name}.{key}", old.get(key), new.get(key))
+    else:
+        yield name, str(old), str(new)
 
 
 def _text(node: Any) -> tuple[Any, ...]:

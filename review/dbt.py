@@ -11,6 +11,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from review import ReviewError
 
 Manifest = dict[str, Any]
@@ -47,7 +49,7 @@ class DbtSide:
         return self._in_process().submit(_parse)
 
     def manifest(self) -> Manifest:
-        """The parsed project.
+        """The parsed project, with the variables of ``dbt_project.yml`` under ``vars``.
 
         Raises:
             ReviewError: this checkout would write outside the review's schemas.
@@ -63,7 +65,8 @@ class DbtSide:
                 f"its models would be built in {', '.join(sorted(stray))}: generate_schema_name of this commit does"
                 " not put DBT_SCHEMA_PREFIX in front. Nothing was built; name a later BASE."
             )
-        return manifest
+        described = yaml.safe_load((self._project / "dbt_project.yml").read_text(encoding="utf-8"))
+        return manifest | {"vars": described.get("vars") or {}}
 
     def run(self, *words: str) -> dict[str, NodeResult]:
         """Run a dbt command to its end; failed nodes are among the results.

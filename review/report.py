@@ -49,6 +49,8 @@ class Review:
     lineage_error: str = ""
     lint: list[LintFinding] = dataclasses.field(default_factory=list)
     seconds: dict[str, float] = dataclasses.field(default_factory=dict)
+    invented: list[str] = dataclasses.field(default_factory=list)
+    """Snapshots whose second versions the review made."""
 
     @property
     def failed(self) -> bool:
@@ -549,11 +551,17 @@ def _lint(found: Review) -> list[Block]:
 def _notes(found: Review) -> str:
     seconds = sum(found.seconds.values())
     return (
-        "Both sides are built from scratch on the same landing: incremental models as by a full refresh, snapshots with"
-        " the versions of today. Personal data is masked."
+        "Both sides start from the warehouse's snapshots and the same landing; incremental models are built as by a"
+        f" full refresh. {_invented(found)}Personal data is masked."
         + (f" Made in {seconds:.0f} s." if found.seconds else "")
         + " The rows stay in the schemas `review_base_*` and `review_head_*` until the next review."
     )
+
+
+def _invented(found: Review) -> str:
+    if not found.invented:
+        return ""
+    return f"No key had a second version in {_list(found.invented)}, so each but the last was given an older one. "
 
 
 def _tested(found: Review, uid: str) -> list[str]:

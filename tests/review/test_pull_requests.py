@@ -85,6 +85,30 @@ def test_a_join_that_multiplies_rows(clone: Clone) -> None:
     )
 
 
+def test_a_join_that_forgets_the_versions(clone: Clone) -> None:
+    """By its number, a customer has as many rows as versions; the index of the key is not unique."""
+    clone.edit(
+        "models/marts/orders_obt.sql",
+        "left join customers on order_lines.customer_key = customers.customer_key",
+        "left join customers on orders.customer_number = customers.customer_number",
+    )
+
+    reviewed = clone.review()
+
+    assert "no change in data" not in reviewed.markdown.lower()
+    assert reviewed.code == 1
+    models = {row[0]: row for row in reviewed.cells("Models")}
+    ((before, after, old, new),) = clone.query(
+        "select base.rows, head.rows, base.amount, head.amount from"
+        " (select count(*) as rows, sum(gross_sales_amount) as amount from review_base_marts.orders_obt) as base,"
+        " (select count(*) as rows, sum(gross_sales_amount) as amount from review_head_marts.orders_obt) as head"
+    )
+    assert (before, str(old)) == (2996, "9604190.61") and after > 5000
+    assert models["orders_obt"][1:4] == ["SQL", f"{before:,}", f"{after:,}"]
+    assert f"| `gross_sales_amount` | {old:,} | {new:,} |" in reviewed.markdown
+    assert "unique_orders_obt_order_line_key" in {row[0] for row in reviewed.cells("Tests that newly fail")}
+
+
 def test_running_totals_are_not_added_up(clone: Clone) -> None:
     clone.edit(
         "models/staging/classicmodels/stg_classicmodels__payments.sql",
@@ -122,7 +146,7 @@ def test_a_left_join_turned_inner(clone: Clone) -> None:
 
     models = {row[0]: row for row in reviewed.cells("Models")}
     assert models["metrics_by_country"][1:6] == ["SQL", "27", "21", "–", "6"]
-    assert models["dim_products"][1:] == ["SQL", "111", "111", "–", "–", "–", "–"], (
+    assert models["dim_products"][1:] == ["SQL", "220", "220", "–", "–", "–", "–"], (
         "every product has its line: no row is lost"
     )
     detail = reviewed.section("Data, model by model")
@@ -266,7 +290,7 @@ def test_data_alone_is_no_failure(clone: Clone) -> None:
 
     assert reviewed.code == 0, reviewed.section("Tests that newly fail")
     models = {row[0]: row for row in reviewed.cells("Models")}
-    assert models["dim_customers"][1:7] == ["downstream", "123", "123", "–", "–", "122"]
+    assert models["dim_customers"][1:7] == ["downstream", "244", "244", "–", "–", "243"]
     assert [
         "stg_classicmodels__customer_contacts.one",
         "new, integer; 0 of 122 empty, 1 different",
