@@ -238,7 +238,8 @@ def test_what_no_row_shows_is_named(clone: Clone) -> None:
     )
     clone.edit(f"{marts}/fct_orders.yml", "{rows: customer_key}", "{rows: all}")
     clone.edit("snapshots/snap_customers.yml", "        - credit_limit\n", "")
-    clone.edit(f"{marts}/fct_payments.sql", "unique_key='payment_key'", "unique_key='customer_key'")
+    bound = "models/intermediate/int_orders__bound.sql"
+    clone.edit(bound, "unique_key='order_number'", "unique_key='customer_number'")
     clone.edit(
         f"{marts}/metrics_by_month.yml", "data_tests: [unique]", "data_tests: [{unique: {config: {severity: warn}}}]"
     )
@@ -252,7 +253,7 @@ def test_what_no_row_shows_is_named(clone: Clone) -> None:
         in reviewed.markdown
     )
     assert (
-        "**What later builds make of `fct_payments`, `snap_customers` may change, which is not shown.**"
+        "**What later builds make of `int_orders__bound`, `snap_customers` may change, which is not shown.**"
         in reviewed.markdown
     )
     access = reviewed.cells("Who may read what")[1:]
@@ -264,7 +265,7 @@ def test_what_no_row_shows_is_named(clone: Clone) -> None:
     assert access[1][2:] == ["direct", "false"]
     models = {row[0]: row for row in reviewed.cells("Models")}
     assert (
-        models["snap_customers"][1] == "setting check_cols" and models["fct_payments"][1] == "SQL, setting unique_key"
+        models["snap_customers"][1] == "setting check_cols" and models["int_orders__bound"][1] == "SQL, setting unique_key"
     )
     assert reviewed.cells("Tests")[1:] == [
         ["unique_dim_offices_office_key", "gone"],
