@@ -16,7 +16,7 @@ from landing.settings import Settings
 from landing.warehouse.s3 import S3Copier
 from landing.warehouse.session import CONNECTION
 
-_TABLES_AT_ONCE = 200
+TABLES_OF_A_PIPELINE = 200
 
 
 def land(settings: Settings) -> LandingReport:
@@ -30,18 +30,24 @@ def land(settings: Settings) -> LandingReport:
     with open_landing(settings) as landing:
         # dlt imports no finished CSV files into Redshift
         redshift = S3Copier(settings) if settings.warehouse == "redshift" else None
+        groups: dict[str, int] = {}
         for files in landing.read():
-            for some in batches(files):
-                landing.loaded(redshift.copy(some) if redshift else copy(some, settings, landing.folder))
+            for group, some in grouped(files, groups).items():
+                folder = landing.folder / f"dlt{group}"
+                landing.loaded(redshift.copy(some) if redshift else copy(some, settings, folder))
         return landing.publish()
 
 
-def batches(files: Sequence[RowFile]) -> Iterator[list[RowFile]]:
-    """Files of at most ``_TABLES_AT_ONCE`` tables each: dlt's recursion over a run's resources ends at about 970."""
-    tables = list(dict.fromkeys(file.table for file in files))
-    for start in range(0, len(tables), _TABLES_AT_ONCE):
-        some = set(tables[start : start + _TABLES_AT_ONCE])
-        yield [file for file in files if file.table in some]
+def grouped(files: Sequence[RowFile], groups: dict[str, int]) -> dict[int, list[RowFile]]:
+    """The files by the group of their table. ``groups`` remembers each table's, and takes in new tables.
+
+    Each group is a pipeline of its own: dlt takes time by the square of a pipeline's tables, and ends at about 970.
+    """
+    found: dict[int, list[RowFile]] = {}
+    for file in files:
+        group = groups.setdefault(file.table.arrival_name, len(groups) // TABLES_OF_A_PIPELINE)
+        found.setdefault(group, []).append(file)
+    return found
 
 
 def copy(files: Sequence[RowFile], settings: Settings, folder: Path) -> CopyResult:
@@ -66,7 +72,7 @@ def copy(files: Sequence[RowFile], settings: Settings, folder: Path) -> CopyResu
     with alone(), explained(settings):
         pipeline = dlt.pipeline(
             pipeline_name="landing",
-            pipelines_dir=str(folder / "dlt"),
+            pipelines_dir=str(folder),
             destination=ExactPostgres(
                 credentials=_credentials(settings),
                 csv_format=CsvFormatConfiguration(include_header=True),

@@ -104,14 +104,14 @@ class Landing:
         self._reader: threading.Thread | None = None
         warehouse.prepare()
         reached("prepared")
-        if other := self.records.other_source():
-            raise SettingsError(f"{settings.raw_schema} holds the tables of {other}. Nothing was read.")
         self.loaded_at = self._loaded_at()
         self._states = self.records.states()
         suppressions = self.records.suppressions()
         self._source = MySqlSource(settings)
         self._planner = Planner(self._source, warehouse, settings, suppressions)
         try:
+            if other := self.records.other_source(self._source.capitals_count):
+                raise SettingsError(f"{settings.raw_schema} holds the tables of {other}. Nothing was read.")
             self._tables = self._plan()
         except BaseException:
             self._source.close()

@@ -129,13 +129,13 @@ class Records:
             self._settings.erasure_key,
         )
 
-    def other_source(self) -> str | None:
+    def other_source(self, capitals_count: bool) -> str | None:
         """Another MySQL database of nearly the same name, if its tables are in the raw schema."""
-        name: str | None = self._session.value(
-            f"select max(source_database) from {self._raw}._landing_runs where source_database <> %s",
-            (self._settings.database,),
+        databases = self._session.rows(f"select distinct source_database from {self._raw}._landing_runs")
+        same = self._settings.database
+        return next(
+            (name for (name,) in databases if name != same and (capitals_count or name.lower() != same.lower())), None
         )
-        return name
 
     def last_loaded_at(self) -> datetime.datetime | None:
         moment: datetime.datetime | None = self._session.value(f"select max(loaded_at) from {self._raw}._landing_runs")

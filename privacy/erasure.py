@@ -47,7 +47,7 @@ def _run(subject: str, key: str | None, dry_run: bool) -> int:
     warehouse = ErasureSession(settings)
     try:
         keys = [key] if key else warehouse.listed(wanted)
-        done = ErasureCounts({}, {}, False, [])
+        done = ErasureCounts({}, {}, False)
         for one in keys:
             done.add(warehouse.erase(wanted, one, dry_run=dry_run))
         removed: dict[str, int] = {}
@@ -58,13 +58,14 @@ def _run(subject: str, key: str | None, dry_run: bool) -> int:
                     files.remove(paths)
             if not dry_run:
                 warehouse.finish(wanted, keys, removed)
+        elsewhere = warehouse.elsewhere(wanted)
     except psycopg2.Error as error:
         raise WarehouseUnavailable(explain(error, settings)) from None
     finally:
         warehouse.close()
     who = f"{subject} {key}" if key else f"{subject}, {len(keys)} on the list"
-    print(_summary(wanted, done, removed, who, dry_run))
-    return 1 if done.elsewhere else 0
+    print(_summary(wanted, done, removed, elsewhere, who, dry_run))
+    return 1 if elsewhere else 0
 
 
 def _compiled() -> dict[str, Any]:
@@ -86,7 +87,14 @@ def _compiled() -> dict[str, Any]:
         return manifest
 
 
-def _summary(wanted: plan.ErasurePlan, done: ErasureCounts, removed: dict[str, int], who: str, dry_run: bool) -> str:
+def _summary(
+    wanted: plan.ErasurePlan,
+    done: ErasureCounts,
+    removed: dict[str, int],
+    elsewhere: dict[str, str],
+    who: str,
+    dry_run: bool,
+) -> str:
     lines = [f"{table:<50}{count:>10,} rows" for table, count in done.rows.items()]
     lines += [f"{schema:<50}{count:>10,} tables dropped" for schema, count in done.dropped.items()]
     lines += [f"{folder:<50}{count:>10,} files removed" for folder, count in removed.items()]
@@ -96,7 +104,7 @@ def _summary(wanted: plan.ErasurePlan, done: ErasureCounts, removed: dict[str, i
         lines.append(f"{who}: {'would be erased; nothing was changed' if dry_run else 'erased'}.")
     lines += [f"Stays, as it names nobody: {', '.join(wanted.kept)}."] if wanted.kept else []
     lines += [
-        f"warning: {table} has columns of such names, is no source or model of this project, and was not touched"
-        for table in done.elsewhere
+        f"warning: {table} {why}, is no source or model of this project, and was not touched"
+        for table, why in elsewhere.items()
     ]
     return "\n".join(lines)

@@ -25,9 +25,17 @@ create table if not exists {{ erasure }}.log (
     finished_at timestamptz
 );
 
+create table if not exists {{ erasure }}.erased_values (
+    subject_hash text not null,
+    value_hash text not null,
+    primary key (subject_hash, value_hash)
+);
+
 comment on schema {{ erasure }} is
 'Who was erased: hashes and counts, no personal data. Without it they would land again.';
 comment on table {{ erasure }}.suppressions is 'One row per person whose personal data no landing takes in.';
 comment on table {{ erasure }}.erased_columns is 'One row per raw column that such a person''s rows lose.';
+comment on table {{ erasure }}.erased_values is
+'Keyed hashes of texts that such a person had: copies made by hand are found by them, also later.';
 comment on table {{ erasure }}.log is
 'One row per erasure and table or folder. finished_at is empty while files are still to go.';

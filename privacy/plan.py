@@ -31,8 +31,12 @@ class ErasurePlan:
     """Each after those it is made of."""
     kept: tuple[str, ...]
     """Personal columns that stay."""
+    names: frozenset[str]
+    """Names of personal columns, those of views included."""
     known: frozenset[tuple[str, str]]
     """Schema and name of every table of dbt, read or built."""
+    failures: frozenset[tuple[str, str]]
+    """Schema and name of the table in which dbt may store the failing rows of a test."""
 
 
 def make(manifest: Mapping[str, Any], raw_schema: str, subject: str) -> ErasurePlan:
@@ -63,22 +67,27 @@ def make(manifest: Mapping[str, Any], raw_schema: str, subject: str) -> ErasureP
         )
         for uid, key in sorted(keys)
     ]
-    targets += _built(manifest, column_lineage(manifest), keys, personal)
+    built, names = _built(manifest, column_lineage(manifest), keys, personal)
+    targets += built
     kept = [
         f"{sources[uid]['name']}.{name}"
         for (uid, name), said in meta.items()
         if uid in tables and said.get("pii") and (uid, name) not in personal
     ]
     nodes = [node for node in manifest["nodes"].values() if node.get("alias")]
-    known = {(node["schema"], node["alias"]) for node in nodes}
+    failures = {(node["schema"], node["alias"]) for node in nodes if node["resource_type"] == "test"}
+    known = {(node["schema"], node["alias"]) for node in nodes if not _is_no_table(node)} - failures
     known |= {(source["schema"], source["identifier"]) for source in manifest["sources"].values()}
-    return ErasurePlan(subject, tuple(targets), tuple(sorted(kept)), frozenset(known))
+    names |= {name for _, name in personal}
+    return ErasurePlan(
+        subject, tuple(targets), tuple(sorted(kept)), frozenset(names), frozenset(known), frozenset(failures)
+    )
 
 
 def _built(
     manifest: Mapping[str, Any], lineage: Lineage, keys: set[Column], personal: set[Column]
-) -> list[PersonalTable]:
-    """The tables and snapshots with a column made of a personal one, parents first."""
+) -> tuple[list[PersonalTable], set[str]]:
+    """The tables and snapshots with a column made of a personal one, parents first; and the names of such columns."""
     lineage = {
         (uid, name): set() if _said(manifest["nodes"][uid], name).get("pii") is False else parents
         for (uid, name), parents in lineage.items()
@@ -94,7 +103,7 @@ def _built(
     found = []
     for uid, made_of in columns.items():
         node = manifest["nodes"][uid]
-        if node["config"]["materialized"] in ("view", "ephemeral"):
+        if _is_no_table(node):
             continue
         whose = subject_columns.get(uid, [])
         whose = [name for name in whose if name in {key for _, key in keys}] or whose
@@ -104,7 +113,11 @@ def _built(
                 " give it one column that is a plain copy of the person's key."
             )
         found.append(PersonalTable(node["schema"], node["alias"], whose[0], made_of))
-    return found
+    return found, {name for made_of in columns.values() for name in made_of}
+
+
+def _is_no_table(node: Mapping[str, Any]) -> bool:
+    return node["config"]["materialized"] in ("view", "ephemeral")
 
 
 def _said(node: Mapping[str, Any], name: str) -> dict[str, Any]:

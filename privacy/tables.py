@@ -1,6 +1,8 @@
 """The erasure itself: one transaction for all tables, then each changed table rewritten."""
 
 import dataclasses
+import hashlib
+import hmac
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -21,6 +23,12 @@ from privacy.plan import ErasurePlan, PersonalTable
 from review.schemas import MARK as REVIEWS
 
 _RECORDS = Path(__file__).with_name("erasure.sql")
+_PEOPLE_OF_A_VALUE = 10
+"""A text that more people have, such as a dash, says nothing about one of them."""
+_TEXTS = ("text", "character varying", "character")
+_SHORTEST = 3
+_SHORTEST_PART = 6
+"""Characters of a text that is found within others, too."""
 
 
 @dataclasses.dataclass
@@ -33,14 +41,11 @@ class ErasureCounts:
     """By schema, how many tables went with it."""
     is_new: bool
     """False: the person was erased before, and nothing was left to do."""
-    elsewhere: list[str]
-    """Tables of others, with columns of such names."""
 
     def add(self, other: "ErasureCounts") -> None:
         self.rows = dict(Counter(self.rows) + Counter(other.rows))
         self.dropped |= other.dropped
         self.is_new |= other.is_new
-        self.elsewhere = other.elsewhere
 
 
 class ErasureSession:
@@ -51,6 +56,10 @@ class ErasureSession:
         self._session, self._settings = locked_session(settings), settings
         self._execute, self._rows, self._value = self._session.execute, self._session.rows, self._session.value
         self.raw, self.erasure, self.close = self._session.raw, self._session.erasure, self._session.close
+        self._texts: set[str] = set()
+        """The texts of the people of this run, in small letters."""
+        self._text_hashes: set[str] = set()
+        """Hashes of these, and of those that earlier runs erased."""
 
     def listed(self, plan: ErasurePlan) -> list[str]:
         """The keys of people on the list, as far as the warehouse still knows them."""
@@ -91,10 +100,11 @@ class ErasureSession:
             listed = bool(self._rows(f"select 1 from {self.erasure}.suppressions where subject_hash = %s", (hashed,)))
             if not listed and not any(self._has(target, key) for target in targets):
                 raise ErasureError(f"There is no {plan.subject} {key} in the warehouse. Nothing was changed.")
+            texts = self._note_texts(targets, key, hashed)
             rows = self._erase_exceptions(plan, targets, key)
             for target in targets:
                 rows[f"{target.schema}.{target.name}"] = self._erase_rows(target, key)
-            dropped = self._drop_copies()
+            dropped = self._drop_copies(plan)
             rows = {place: count for place, count in rows.items() if count}
             columns = _raw_columns(plan)
             is_new = (
@@ -102,11 +112,12 @@ class ErasureSession:
             )
             if is_new and not dry_run:
                 self._record(plan, hashed, rows | dropped)
-            elsewhere = self._elsewhere(plan)
+                values = f"insert into {self.erasure}.erased_values values %s on conflict do nothing"
+                execute_values(self._session.cursor, values, [(hashed, text) for text in sorted(texts)])
             self._execute("rollback" if dry_run or not is_new else "commit")
         except psycopg2.Error as error:
             raise ErasureError(f"{_explain(error)} Nothing was changed.") from None
-        return ErasureCounts(rows, dropped, is_new, elsewhere)
+        return ErasureCounts(rows, dropped, is_new)
 
     def finish(self, plan: ErasurePlan, keys: Sequence[str], removed: dict[str, int]) -> None:
         """Rewrite the changed tables, so that no dead row keeps anything, and close the record.
@@ -188,10 +199,7 @@ class ErasureSession:
                 )
             return {name: erased_value(kind) for name, kind, _ in landed if name in target.columns}
         types = self._types(f"{quote(target.schema)}.{quote(target.name)}")
-        return {
-            name: ERASED if types[name] in ("text", "character varying", "character") else None
-            for name in target.columns
-        }
+        return {name: ERASED if types[name] in _TEXTS else None for name in target.columns}
 
     def _erase_exceptions(self, plan: ErasurePlan, targets: list[PersonalTable], key: str) -> dict[str, int]:
         """Originals that no type could hold. Those whose row is known by its hash alone all go; the next landing, which
@@ -214,8 +222,31 @@ class ErasureSession:
             )
         return {f"{self._settings.raw_schema}._landing_exceptions": count}
 
-    def _drop_copies(self) -> dict[str, int]:
-        """The leftovers of a killed landing, and the schemas of reviews: the next review makes its own."""
+    def _note_texts(self, targets: list[PersonalTable], key: str, hashed: str) -> set[str]:
+        """Remember the person's texts, to look for them elsewhere. Returns the hashes of those that are there now."""
+        hashes = set()
+        for target in targets:
+            types = self._types(f"{quote(target.schema)}.{quote(target.name)}")
+            table, condition = _theirs(target).split(" where ", 1)
+            for name in (quote(name) for name in target.columns if types[name] in _TEXTS):
+                found = self._rows(
+                    f"select {name}::text from {table} where {name} in (select {name} from {table} where {condition})"
+                    f" group by 1 having count(distinct {quote(target.subject_column)}) <= {_PEOPLE_OF_A_VALUE}",
+                    (key,),
+                )
+                texts = {text.strip().lower() for (text,) in found}
+                texts = {text for text in texts if len(text) >= _SHORTEST and text != ERASED}
+                self._texts |= texts
+                hashes |= {self._text_hash(text) for text in texts}
+        earlier = self._rows(f"select value_hash from {self.erasure}.erased_values where subject_hash = %s", (hashed,))
+        self._text_hashes |= hashes | {text for (text,) in earlier}
+        return hashes
+
+    def _text_hash(self, text: str) -> str:
+        return hmac.new(self._settings.erasure_key.encode(), f"text:{text}".encode(), hashlib.sha256).hexdigest()
+
+    def _drop_copies(self, plan: ErasurePlan) -> dict[str, int]:
+        """Leftovers of a killed landing, schemas of reviews, stored rows of tests. Their makers make them anew."""
         copies = self._rows(
             "select nspname, (select count(*) from pg_class where relnamespace = n.oid and relkind in ('r', 'p'))"
             " from pg_namespace n where nspname = %s or obj_description(oid, 'pg_namespace') like %s order by 1",
@@ -223,7 +254,14 @@ class ErasureSession:
         )
         for name, _ in copies:
             self._execute(f"drop schema {quote(name)} cascade")
-        return {name: count for name, count in copies if count}
+        dropped = {name: count for name, count in copies if count}
+        tables = self._rows(
+            "select nspname, relname from pg_class join pg_namespace n on n.oid = relnamespace where relkind = 'r'"
+        )
+        for schema, name in plan.failures.intersection(tables):
+            self._execute(f"drop table {quote(schema)}.{quote(name)}")
+            dropped[schema] = dropped.get(schema, 0) + 1
+        return dropped
 
     def _columns(self, plan: ErasurePlan) -> set[tuple[Any, ...]]:
         return set(
@@ -269,9 +307,48 @@ class ErasureSession:
                 f"insert into {self.erasure}.log values (%s, %s, %s, %s, session_user, clock_timestamp(), null)", line
             )
 
-    def _elsewhere(self, plan: ErasurePlan) -> list[str]:
-        """Tables, no source or model of this project, with a column of the same name as an erased one."""
-        names = sorted({name for target in plan.targets for name in target.columns})
+    def elsewhere(self, plan: ErasurePlan) -> dict[str, str]:
+        """Tables that are no source or model of this project and may hold a person of this run, each with the reason.
+
+        1. A column has the name of a personal one.
+        2. A text equals one that was erased, now or by an earlier run, or has one that was erased now within it.
+        """
+        found = {f"{schema}.{name}": "has columns of such names" for schema, name in self._with_such_names(plan)}
+        columns: dict[tuple[str, str], list[str]] = {}
+        for schema, table, column in self._rows(
+            """
+            select n.nspname, c.relname, a.attname from pg_class c
+            join pg_namespace n on n.oid = c.relnamespace
+            join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+            join pg_type t on t.oid = a.atttypid
+            where c.relkind in ('r', 'm') and c.relispopulated and n.nspname !~ '^pg_'
+                and n.nspname not in ('information_schema', %s) and has_schema_privilege(n.oid, 'usage')
+                and has_table_privilege(c.oid, 'select')
+                and (t.typcategory in ('S', 'A') or t.typname in ('json', 'jsonb', 'xml', 'hstore'))
+                and not (n.nspname = %s and c.relname ~ '^_landing_')
+            order by 1, 2, a.attnum
+            """,
+            (self._settings.erasure_schema, self._settings.raw_schema),
+        ):
+            columns.setdefault((schema, table), []).append(column)
+        for (schema, table), names in columns.items():
+            if (schema, table) not in plan.known and self._has_text(f"{quote(schema)}.{quote(table)}", names):
+                found[f"{schema}.{table}"] = "has texts of this person"
+        return dict(sorted(found.items()))
+
+    def _has_text(self, table: str, columns: Sequence[str]) -> bool:
+        cells = ", ".join(f"(t.{quote(name)}::text)" for name in columns)
+        parts = [text for text in self._texts if len(text) >= _SHORTEST_PART]
+        with self._session.connection.cursor("cells", withhold=True) as cursor:
+            cursor.itersize = 10_000
+            cursor.execute(f"select distinct cell from {table} t cross join lateral (values {cells}) cells (cell)")
+            for (cell,) in cursor:
+                text = (cell or "").strip().lower()
+                if self._text_hash(text) in self._text_hashes or any(part in text for part in parts):
+                    return True
+        return False
+
+    def _with_such_names(self, plan: ErasurePlan) -> list[tuple[str, str]]:
         found = self._rows(
             """
             select n.nspname, c.relname from pg_class c
@@ -283,9 +360,9 @@ class ErasureSession:
                 ))
             order by 1, 2
             """,
-            (names, self._settings.raw_schema),
+            (sorted(plan.names), self._settings.raw_schema),
         )
-        return [f"{schema}.{name}" for schema, name in found if (schema, name) not in plan.known]
+        return [(schema, name) for schema, name in found if (schema, name) not in plan.known]
 
     def _rewrite(self, table: str) -> None:
         """A plain vacuum frees the space of dead rows and leaves their bytes in it."""

@@ -72,7 +72,10 @@ class MySqlSource:
         packets.keep_alive(self._connection, timeout + _MARGIN if timeout else None)
         self._query("SET sql_mode = ''")  # first: a strict one takes no length beyond what the server allows
         self._query(_SESSION)
-        ((version, longest),) = self._query("SELECT version(), @@max_allowed_packet")
+        asked = "SELECT version(), @@max_allowed_packet, @@lower_case_table_names = 0"
+        ((version, longest, capitals_count),) = self._query(asked)
+        self.capitals_count = bool(capitals_count)
+        """Whether ``Shop`` and ``shop`` are two databases."""
         self._longest_statement = int(longest) - 1024
         lock_wait = _LOCK_WAIT
         names = ", ".join(f"'{name}'" for name in _OF_SOME_VERSIONS)

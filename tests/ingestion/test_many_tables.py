@@ -3,20 +3,44 @@
 import dataclasses
 from pathlib import Path
 
-from ingestion.mysql import batches
+import pytest
+
+from ingestion import mysql
+from ingestion.mysql import grouped
 from landing import steps
 from landing.columns import SourceTable, TablePlan
-from landing.files import RowFile
+from landing.files import CopyResult, RowFile
+from landing.settings import Settings
 from tests.conftest import Lane
 
 
-def test_dlt_is_given_at_most_200_tables_at_once_and_every_file() -> None:
+def test_no_pipeline_of_dlt_has_more_tables_than_it_bears_and_every_file_goes() -> None:
     table = SourceTable("t", (), 0, True)
-    plans = [TablePlan(dataclasses.replace(table, name=f"t{number}"), f"t{number}", (), "") for number in range(450)]
+    plans = [TablePlan(dataclasses.replace(table, name=f"t{n}"), f"t{n}", (), f"t{n}") for n in range(450)]
     files = [RowFile(plan, Path(f"{plan.name}_{part}"), 1) for part in range(2) for plan in plans]
-    given = list(batches(files))
-    assert [len({file.table for file in some}) for some in given] == [200, 200, 50]
-    assert sorted(file.path for some in given for file in some) == sorted(file.path for file in files)
+    groups: dict[str, int] = {}
+    first, rest = grouped(files[:300], groups), grouped(files[300:], groups)
+    together = [first.get(group, []) + rest.get(group, []) for group in (first | rest)]
+    assert [len({file.table.name for file in some}) for some in together] == [200, 200, 50]
+    assert sorted(file.path for some in together for file in some) == sorted(file.path for file in files)
+
+
+def test_tables_of_several_pipelines_land(lane: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
+    tables = [f"t{number}" for number in range(25)]
+    for table in tables:
+        lane.execute(f"create table {table} (id int primary key)", f"insert into {table} values (1), (2)")
+    pipelines: dict[Path, set[str]] = {}
+
+    def copy(files: list[RowFile], settings: Settings, folder: Path) -> CopyResult:
+        pipelines.setdefault(folder, set()).update(file.table.name for file in files)
+        return whole(files, settings, folder)
+
+    whole = mysql.copy
+    monkeypatch.setattr(mysql, "copy", copy)
+    monkeypatch.setattr(mysql, "TABLES_OF_A_PIPELINE", 10)
+    assert lane.land().status == "ok"
+    assert sorted(map(len, pipelines.values())) == [5, 10, 10]
+    assert lane.warehouse("select count(*), sum(row_count) from {raw}._landing_state") == [(25, 50)]
 
 
 def test_what_a_killed_landing_left_is_dropped_in_bounded_transactions(lane: Lane) -> None:

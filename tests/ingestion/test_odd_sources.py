@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from landing.settings import SettingsError
+from sandbox import home, mysql
 from tests.conftest import Lane, numbers
 
 
@@ -315,3 +316,29 @@ def test_a_view_may_show_minus_zero(lane: Lane) -> None:
         (2, "-0.50", f"0.{'0' * 30}", "0"),
         (3, None, None, None),
     ]
+
+
+@pytest.mark.skipif("TEST_MYSQL_HOST" in os.environ, reason="that server cannot be started anew from here")
+@pytest.mark.parametrize("option", [0, 1])
+def test_a_database_in_other_capitals_is_the_same_where_the_server_says_so(lane: Lane, option: int) -> None:
+    lane.execute("create table items (id int primary key)", "insert into items values (1)")
+    upper = lane.database.upper()
+    assert lane.land().status == "ok"
+    folder, state = home.servers_home() / mysql.NAME, home.read_state()[mysql.NAME]
+    assert mysql.stop()
+    mysql.launch(folder, state, f"--lower-case-table-names={option}")
+    try:
+        if option:
+            lane.execute("insert into items values (2)")
+            assert lane.land({"MYSQL_DATABASE": upper}).status == "ok"
+            assert lane.warehouse("select count(*) from {raw}.items") == [(2,)]
+        else:
+            lane.execute(f"create database {upper}", f"grant select on {upper}.* to {lane.servers.account}")
+            with pytest.raises(
+                SettingsError, match=f"{lane.raw} holds the tables of {lane.database}. Nothing was read"
+            ):
+                lane.land({"MYSQL_DATABASE": upper})
+            lane.execute(f"drop database {upper}")
+    finally:
+        assert mysql.stop()
+        mysql.start()

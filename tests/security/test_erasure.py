@@ -347,6 +347,72 @@ def test_a_copy_that_somebody_made_is_named(shop: Shop, erase: Erase, capsys: py
     connection.close()
 
 
+def test_a_value_is_found_under_whatever_name(shop: Shop, erase: Erase, capsys: pytest.CaptureFixture[str]) -> None:
+    """In a column of another name, within a text, in the place of a view; and later, when the values are gone."""
+    connection = shop.servers.postgres()
+    with connection.cursor() as cursor:
+        cursor.execute("create schema theirs")
+        cursor.execute("create table theirs.list as select upper(phone) as x from marts.dim_customers")
+        cursor.execute(
+            "create materialized view theirs.notes as select json_build_object('n', customer_name) as x"
+            " from marts.dim_customers where customer_number = 125"
+        )
+        cursor.execute(
+            "create table theirs.others as select customer_name as x from marts.dim_customers"
+            " where customer_number <> 125"
+        )
+        cursor.execute("create table theirs.dashes as select '-'::text as x")
+        try:
+            assert erase("125", "--dry-run") == erase("125") == 1
+            said = capsys.readouterr().out
+            assert "theirs.list has texts of this person" in said and "theirs.notes has texts" in said
+            assert "theirs.others" not in said and "theirs.dashes" not in said
+            cursor.execute("drop materialized view theirs.notes")
+            assert erase("125") == 1
+            assert "theirs.list has texts of this person" in capsys.readouterr().out
+            cursor.execute("drop table theirs.list")
+            assert erase("125") == 0
+        finally:
+            cursor.execute("drop schema theirs cascade")
+    connection.close()
+    hashes = "^[(][0-9a-f]{64},[0-9a-f]{64}[)]$"
+    assert shop.query(f"select bool_and(t::text ~ '{hashes}') from erasure_classicmodels.erased_values t") == [(True,)]
+
+
+def test_a_table_in_the_place_of_a_view_is_named(shop: Shop, erase: Erase, capsys: pytest.CaptureFixture[str]) -> None:
+    view = "staging.stg_classicmodels__customers"
+    connection = shop.servers.postgres()
+    connection.autocommit = False
+    with connection.cursor() as cursor:
+        ((definition,),) = shop.query(f"select pg_get_viewdef('{view}'::regclass)")
+        cursor.execute(f"alter view {view} rename to was_a_view")
+        cursor.execute(f"create table {view} as {definition}")
+        connection.commit()
+        try:
+            assert erase("128") == 1
+            assert view in capsys.readouterr().out
+        finally:
+            cursor.execute(f"drop table {view}; alter view staging.was_a_view rename to stg_classicmodels__customers")
+            connection.commit()
+    connection.close()
+
+
+def test_rows_that_a_test_of_dbt_stored_go(shop: Shop, erase: Erase, capsys: pytest.CaptureFixture[str]) -> None:
+    test = next(
+        node for node in erase.compiled["nodes"].values() if node["resource_type"] == "test" and node.get("alias")
+    )
+    stored = f"{test['schema']}.{test['alias']}"
+    assert test["schema"].endswith("dbt_test__audit")
+    connection = shop.servers.postgres()
+    with connection.cursor() as cursor:
+        cursor.execute(f"create schema if not exists {test['schema']}")
+        cursor.execute(f"create table {stored} as select customer_name from raw_classicmodels.customers")
+        assert erase("129") == 0
+        assert shop.query(f"select to_regclass('{stored}')") == [(None,)]
+        assert f"{test['schema']} " in capsys.readouterr().out
+    connection.close()
+
+
 def test_a_column_that_is_classified_later_goes_for_all_on_the_list(
     shop: Shop, erase: Erase, compiled: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
