@@ -73,14 +73,18 @@ class _Scope:
         return self.outer.resolve(column)
 
 
-def column_lineage(manifest: Mapping[str, Any], catalog: Mapping[str, Any] | None = None) -> Lineage:
+def column_lineage(
+    manifest: Mapping[str, Any], catalog: Mapping[str, Any] | None = None, unread: dict[str, str] | None = None
+) -> Lineage:
     """Every column of every model, snapshot and seed, with the parents' columns it reads directly.
 
     ``manifest`` is dbt's ``manifest.json`` of a command that compiles (``compile``, ``docs generate``, ``build``);
     ``catalog``, its ``catalog.json``, is only needed if a model selects all columns of a source without a list of them.
+    ``unread`` takes the models that cannot be read, by ``unique_id``, each with the reason; their columns lead nowhere.
 
     Raises:
-        LineageError: names every model with a column that could not be resolved, or that was not compiled.
+        LineageError: names every model with a column that could not be resolved, if there is no ``unread`` to take it,
+            or that was not compiled.
     """
     nodes = {
         unique_id: node
@@ -98,21 +102,23 @@ def column_lineage(manifest: Mapping[str, Any], catalog: Mapping[str, Any] | Non
     }
     dialect = manifest["metadata"].get("adapter_type") or "postgres"
     lineage: Lineage = {}
-    errors: list[str] = []
+    errors: dict[str, str] = {}
     for unique_id in _parents_first(nodes):
         node = nodes[unique_id]
         try:
             columns = _columns_of(node, _tables(node, manifest, known), dialect)
         except (LineageError, sqlglot.errors.SqlglotError) as error:
-            errors.append(f"{node['name']}: {error}")
+            errors[unique_id] = str(error)
             columns = {name: set() for name in node["columns"]}  # its children may still be right
         known[unique_id] = _Relation({name: {(unique_id, name)} for name in columns})
         lineage |= {
             (unique_id, name): {origin for origin in origins if origin[0] != unique_id}
             for name, origins in columns.items()
         }
-    if errors:
-        raise LineageError("\n".join(errors))
+    if errors and unread is None:
+        raise LineageError("\n".join(f"{nodes[unique_id]['name']}: {error}" for unique_id, error in errors.items()))
+    if unread is not None:
+        unread |= errors
     return lineage
 
 
@@ -127,6 +133,17 @@ def trace(lineage: Mapping[Column, set[Column]], column: Column) -> set[Column]:
         waiting += parents - seen
         seen |= parents
     return ends
+
+
+def upstream(lineage: Mapping[Column, set[Column]], column: Column) -> set[Column]:
+    """Every column that ``column`` is made of, at any distance."""
+    found: set[Column] = set()
+    waiting = [column]
+    while waiting:
+        new = lineage.get(waiting.pop(), set()) - found
+        found |= new
+        waiting += new
+    return found
 
 
 def downstream(lineage: Mapping[Column, set[Column]], columns: Iterable[Column]) -> set[Column]:

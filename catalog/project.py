@@ -89,13 +89,14 @@ def load(target: Path) -> DbtProject:
     """Read dbt's ``target`` folder.
 
     Raises:
-        LineageError: a model's columns cannot be traced.
+        LineageError: dbt has not compiled the models. One that cannot be read says so in its description.
         FileNotFoundError: ``dbt docs generate`` has not been run.
     """
     keep_build_results(target)
     manifest = json.loads((target / "manifest.json").read_text(encoding="utf-8"))
     catalog = json.loads((target / "catalog.json").read_text(encoding="utf-8"))
-    lineage = column_lineage(manifest, catalog)
+    unread: dict[str, str] = {}
+    lineage = column_lineage(manifest, catalog, unread)
     tables = {
         node["unique_id"]: _table(node, manifest, catalog)
         for node in manifest["nodes"].values()
@@ -106,6 +107,8 @@ def load(target: Path) -> DbtProject:
         for parent in exposure["depends_on"]["nodes"]:
             tables[parent].consumers.append(exposure["label"] or exposure["name"])
     _describe_raw_columns(tables, lineage)
+    for unique_id in unread:
+        tables[unique_id].description += " The columns that its own are made of are not known: its SQL cannot be read."
     return DbtProject(
         manifest=manifest,
         tables=tables,

@@ -12,7 +12,7 @@ def write(target: Path, folder: Path = SITE) -> Path:
     """Write all pages from dbt's ``target`` folder and the warehouse's records; returns the start page.
 
     Raises:
-        LineageError: a model's columns cannot be traced. The site stays as it was.
+        LineageError: dbt has not compiled the models. The site stays as it was.
         FileNotFoundError: ``dbt docs generate --static`` has not been run.
     """
     content = project.load(target)

@@ -1,6 +1,7 @@
 """The places of a person's data: columns of raw tables by configuration, those of all other tables by lineage."""
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -67,7 +68,8 @@ def make(manifest: Mapping[str, Any], raw_schema: str, subject: str) -> ErasureP
         )
         for uid, key in sorted(keys)
     ]
-    built, names = _built(manifest, column_lineage(manifest), keys, personal)
+    unread: dict[str, str] = {}
+    built, names = _built(manifest, column_lineage(manifest, unread=unread), keys, personal, unread)
     targets += built
     kept = [
         f"{sources[uid]['name']}.{name}"
@@ -85,7 +87,11 @@ def make(manifest: Mapping[str, Any], raw_schema: str, subject: str) -> ErasureP
 
 
 def _built(
-    manifest: Mapping[str, Any], lineage: Lineage, keys: set[Column], personal: set[Column]
+    manifest: Mapping[str, Any],
+    lineage: Lineage,
+    keys: set[Column],
+    personal: set[Column],
+    unread: Mapping[str, str],
 ) -> tuple[list[PersonalTable], set[str]]:
     """The tables and snapshots with a column made of a personal one, parents first; and the names of such columns."""
     lineage = {
@@ -100,6 +106,16 @@ def _built(
             subject_columns.setdefault(uid, []).append(name)
         if ends & personal:
             columns.setdefault(uid, {})[name] = frozenset(ends)
+    for uid, reason in unread.items():
+        parents = set(manifest["nodes"][uid]["depends_on"]["nodes"])
+        names = {name for parent, made_of in columns.items() if parent in parents for name in made_of}
+        names |= {name for parent, name in personal if parent in parents}
+        if names and re.search(
+            rf"\*|\b({'|'.join(map(re.escape, sorted(names)))})\b", manifest["nodes"][uid]["compiled_code"]
+        ):
+            raise ErasureError(
+                f"{manifest['nodes'][uid]['name']} may hold personal data, and nobody knows where: {reason}."
+            )
     found = []
     for uid, made_of in columns.items():
         node = manifest["nodes"][uid]

@@ -14,7 +14,7 @@ from pathlib import Path
 import psycopg2
 
 from checks import CheckError, changed, git
-from review import FOLDER, ReviewError, build, changes, checkout, document, report, schemas
+from review import FOLDER, ReviewError, build, changes, checkout, document, merge, report, schemas
 from review.compare import Comparison
 from review.dbt import DbtSide
 from sandbox import home
@@ -23,8 +23,8 @@ REPORTS = home.PROJECT / "reports"
 DESCRIPTION = """\
 Build the working tree and a base side by side on the same landing and compare the data, which is `make review`. The
 report is written as review.md, for the pull request, and review.html, to browse."""
-EXIT = """exit code: 0 done, whether data changed or not; 1 a contract is broken, a model no longer builds or a test
-newly fails; 2 wrong usage, or the review could not be made."""
+EXIT = """exit code: 0 done, whether data changed or not; 1 a contract is broken, history is lost, column lineage cannot
+read a changed model, a model no longer builds or a test newly fails; 2 wrong usage, or the review could not be made."""
 
 
 def review(base: str) -> report.Review:
@@ -70,6 +70,7 @@ def review(base: str) -> report.Review:
         found.base, found.head = (side.manifest() for side in sides)
         found.changes = changes.compare(found.base, found.head)
         found.breaks = changes.contract_breaks(found.base, found.head)
+        found.lost = merge.lost_history(found.base, found.head)
         plan = build.plan(found.base, found.head, found.changes)
 
         with clock.timed("build the base"):

@@ -22,6 +22,8 @@ class ColumnChange:
     values: int
     examples: list[tuple[str, str, str]]
     """Key, before, after; personal data masked."""
+    emptied: int = 0
+    """Those that are now null."""
 
 
 @dataclasses.dataclass
@@ -107,16 +109,21 @@ class Comparison:
         return {name: f"{total - filled:,} of {total:,} empty, {values:,} different" for name, filled, values in pairs}
 
     def compare(
-        self, before: str, after: str, keys: Sequence[tuple[str, ...]], not_additive: Container[str] = ()
+        self,
+        before: str,
+        after: str,
+        keys: Sequence[tuple[str, ...]],
+        not_additive: Container[str] = (),
+        natural: Sequence[tuple[str, ...]] = (),
     ) -> RelationDifference:
         """``keys``: candidates to tell the rows apart, best first; if none does, whole rows are compared.
 
-        ``not_additive``: columns without a sum.
+        ``not_additive``: columns without a sum; ``natural``: columns that a key is made of, tried before the keys.
         """
         types = (self.types(before), self.types(after))
         difference = RelationDifference((self.count(before), self.count(after)), types)
         shared = [name for name in types[0] if name in types[1]]
-        self._choose_key(difference, (before, after), keys, shared)
+        self._choose_key(difference, (before, after), keys, natural, shared)
         if difference.key:
             self._by_key(difference, before, after, [name for name in shared if name not in difference.key])
         elif shared:
@@ -131,15 +138,18 @@ class Comparison:
         difference: RelationDifference,
         relations: tuple[str, str],
         keys: Sequence[tuple[str, ...]],
+        natural: Sequence[tuple[str, ...]],
         shared: list[str],
     ) -> None:
-        for key in keys:
+        for key in dict.fromkeys([*natural, *keys]):
             if not set(key) <= set(shared):
                 continue
             twice = [self._twice(relation, key) for relation in relations]
             if not any(twice):
                 difference.key = key
                 return
+            if key not in keys:
+                continue
             difference.key_note = (
                 f"{', '.join(key)} should tell rows apart; rows beyond the first of their key: "
                 f"{twice[0]:,} before, {twice[1]:,} after"
@@ -163,12 +173,13 @@ class Comparison:
             'count(*) filter (where h."review row" is null)',
             f"count(*) filter (where {both} and ({' or '.join(differs.values()) or 'false'}))",
             *(f"count(*) filter (where {both} and {condition})" for condition in differs.values()),
+            *(f"count(*) filter (where {both} and {differs[name]} and h.{_q(name)} is null)" for name in differs),
         ]
         found = rows(self._connection, f"select {', '.join(counts)} from {joined}")[0]
         difference.added, difference.removed, difference.changed = found[:3]
-        changed = {name: count for name, count in zip(columns, found[3:], strict=True) if count}
-        for number, (name, count) in enumerate(changed.items()):
-            difference.columns[name] = ColumnChange(count, [])
+        pairs = zip(columns, found[3 : 3 + len(columns)], found[3 + len(columns) :], strict=True)
+        for number, (name, count, emptied) in enumerate(pair for pair in pairs if pair[1]):
+            difference.columns[name] = ColumnChange(count, [], emptied)
             if number < _COLUMNS_WITH_EXAMPLES:
                 wanted = f"{self._key(difference.key, 'h')}, b.{_q(name)}::text, h.{_q(name)}::text"
                 where = f"{both} and {differs[name]}"

@@ -96,6 +96,8 @@ def _html(block: Block) -> str:
     if isinstance(block, FoldBlock):
         inner = "\n".join(_html(inside) for inside in block.blocks)
         return f"<details><summary>{_MARKDOWN.renderInline(block.title)}</summary>\n{inner}\n</details>"
+    if isinstance(block, TableBlock):
+        block = dataclasses.replace(block, limit=len(block.rows))
     tokens = _MARKDOWN.parse(_markdown(block))
     if isinstance(block, TableBlock):
         _mark_cells(tokens, block)

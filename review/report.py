@@ -2,13 +2,15 @@
 
 import dataclasses
 import re
+from collections import Counter
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
 from catalog import lineage
 from checks.changed import LintFinding
-from review import changes, totals
+from privacy.plan import ERASED_CLASSES
+from review import changes, merge, totals
 from review.build import NOT_RUN
 from review.changes import ContractBreak, ProjectChanges
 from review.compare import Comparison, RelationDifference, seconds_of
@@ -18,6 +20,7 @@ from review.document import Block, FoldBlock, HeadingBlock, TableBlock, TextBloc
 _BAD = {"fail", "error", "runtime error"}
 _SHARED_KEY = "SQLSTATE 23505"
 _SLOWER, _SLOWER_SECONDS = 1.5, 0.5
+_FEW = 3
 Columns = dict[str, list[str]]
 """Columns by model."""
 
@@ -35,6 +38,10 @@ class Review:
     """Why the head does not parse."""
     changes: ProjectChanges = dataclasses.field(default_factory=lambda: ProjectChanges([], [], {}, [], []))
     breaks: list[ContractBreak] = dataclasses.field(default_factory=list)
+    lost: dict[str, merge.HistoryLoss] = dataclasses.field(default_factory=dict)
+    """Snapshots that keep less than before, and what."""
+    unread: dict[str, str] = dataclasses.field(default_factory=dict)
+    """New and changed models that column lineage cannot read, and why."""
     before: dict[str, NodeResult] = dataclasses.field(default_factory=dict)
     after: dict[str, NodeResult] = dataclasses.field(default_factory=dict)
     differences: dict[str, RelationDifference] = dataclasses.field(default_factory=dict)
@@ -43,7 +50,7 @@ class Review:
     fanned_out: dict[str, str] = dataclasses.field(default_factory=dict)
     """Models not built because several rows share a key, and how many do."""
     query_seconds: dict[str, tuple[float, float]] = dataclasses.field(default_factory=dict)
-    """Of changed models' queries, each run by itself, before and after."""
+    """Of queries, each run by itself, before and after: of changed models, and of those that read changed rows."""
     sales: list[totals.SalesTotal] = dataclasses.field(default_factory=list)
     reads: lineage.Lineage = dataclasses.field(default_factory=dict)
     lineage_error: str = ""
@@ -54,7 +61,8 @@ class Review:
 
     @property
     def failed(self) -> bool:
-        return bool(self.head_error or self.breaks or self.broken_models or self.new_failures)
+        broken = self.breaks or self.lost or self.unread or self.broken_models or self.new_failures
+        return bool(self.head_error or broken)
 
     @property
     def broken_models(self) -> list[str]:
@@ -103,9 +111,9 @@ class Review:
         return self.reads.keys() | set().union(*self.reads.values())
 
     def built_on(self) -> list[str]:
-        """Changed relations whose later builds keep rows of earlier ones: a build from nothing says little of them."""
-        kept = ("incremental", "snapshot")
-        return [uid for uid in self.changes.changed if self.head["nodes"][uid]["config"].get("materialized") in kept]
+        """Changed models whose later builds keep rows of earlier ones: a build from nothing says little of them."""
+        nodes = self.head["nodes"]
+        return [uid for uid in self.changes.changed if nodes[uid]["config"].get("materialized") == "incremental"]
 
     def trace_columns(self, built: dict[str, NodeResult]) -> None:
         """Follow the columns through the SQL of the base, and of the head as far as it builds."""
@@ -116,15 +124,29 @@ class Review:
         for uid, result in self.after.items():
             if not _is_test(uid) and result.compiled:
                 nodes[uid] = self.head["nodes"][uid] | {"compiled_code": result.compiled}
-        self._trace(self.head | {"nodes": {uid: node for uid, node in nodes.items() if uid in self.head["nodes"]}})
+        unread = self._trace(self.head | {"nodes": {uid: nodes[uid] for uid in nodes if uid in self.head["nodes"]}})
+        own = {*self.changes.added, *self.changes.changed} - {*self.broken_models}
+        self.unread = {uid: reason for uid, reason in unread.items() if uid in own}
 
-    def _trace(self, manifest: Manifest) -> None:
+    def _trace(self, manifest: Manifest) -> dict[str, str]:
+        unread: dict[str, str] = {}
         try:
-            for column, parents in lineage.column_lineage(manifest).items():
+            for column, parents in lineage.column_lineage(manifest, unread=unread).items():
                 self.reads[column] = self.reads.get(column, set()) | parents
         except lineage.LineageError as error:
             if not self.breaks and not self.broken_models:  # else it is known what is wrong
                 self.lineage_error = str(error)
+        return unread
+
+    def _natural(self, uid: str, keys: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
+        """The columns beside each hashed key that it is made of."""
+        found = []
+        for key in keys:
+            if len(key) == 1 and key[0].endswith("_key"):
+                names = {name for _, name in lineage.upstream(self.reads, (uid, key[0]))}
+                columns = self.head["nodes"][uid]["columns"]
+                found.append(tuple(name for name in columns if name in names and not name.endswith("_key")))
+        return [key for key in found if key]
 
     def compare(self, connection: Any, comparison: Comparison) -> None:
         """Compare every relation both sides have built, and the totals if one of theirs is among them."""
@@ -139,12 +161,9 @@ class Review:
                 keys = changes.keys(uid, self.head, self.base)
                 before = self.base["nodes"][uid]["relation_name"]
                 not_additive = changes.not_additive(self.head["nodes"][uid])
-                self.differences[uid] = comparison.compare(before, relation, keys, not_additive)
-                queries = (self.before[uid].compiled, self.after[uid].compiled)
-                if uid in self.changes.changed and uid.startswith("model.") and all(queries):
-                    seconds = [seconds_of(connection, query) for query in queries]
-                    if seconds[0] is not None and seconds[1] is not None:
-                        self.query_seconds[uid] = (seconds[0], seconds[1])
+                natural = self._natural(uid, keys)
+                self.differences[uid] = comparison.compare(before, relation, keys, not_additive, natural)
+                self._time(uid, connection)
             elif uid not in self.base["nodes"]:
                 types = comparison.types(relation)
                 contents = comparison.contents(relation, types)
@@ -152,6 +171,18 @@ class Review:
         names = {totals.FACT, *(dimension for dimension, *_ in totals.BY.values())}
         if names & {_name(uid) for uid in self.changes.affected + self.changes.removed}:
             self.sales = totals.compute(connection, self._before, self._after)
+
+    def _time(self, uid: str, connection: Any) -> None:
+        """Run the query of both sides alone, twice in turn, if it was changed, or took longer and reads other rows."""
+        old, new = self.before[uid], self.after[uid]
+        parents = self.head["nodes"][uid].get("depends_on", {}).get("nodes", [])
+        reads_changed = any(parent in self.data_changed() for parent in parents)
+        wanted = uid in self.changes.changed or (reads_changed and clearly_slower(old.seconds, new.seconds))
+        if wanted and uid.startswith("model.") and old.compiled and new.compiled:
+            rounds = [(seconds_of(connection, old.compiled), seconds_of(connection, new.compiled)) for _ in range(2)]
+            before, after = zip(*rounds, strict=True)
+            if None not in (*before, *after):
+                self.query_seconds[uid] = (min(before), min(after))
 
     def _has(self, results: dict[str, NodeResult], uid: str) -> bool:
         return uid in results and results[uid].status == "success"
@@ -166,6 +197,17 @@ class Review:
                     return self._before(name)
                 return str(node["relation_name"]) if self._has(self.after, uid) else None
         return None
+
+    def sums(self) -> dict[tuple[str, Any, Any], list[str]]:
+        """Column, sum before and after, with all relations that show it, marts first; sales and common ones first."""
+        found: dict[tuple[str, Any, Any], list[str]] = {}
+        for uid in sorted(self.differences, key=lambda uid: not self.is_mart(uid)):
+            for name, (old, new) in self.differences[uid].sums.items():
+                found.setdefault((name, old, new), []).append(uid)
+        return dict(sorted(found.items(), key=lambda item: ("sales" not in item[0][0], -len(item[1]), item[0][0])))
+
+    def is_mart(self, uid: str) -> bool:
+        return "marts" in self.head["nodes"].get(uid, {}).get("fqn", ())
 
     def data_changed(self) -> list[str]:
         return [uid for uid, difference in self.differences.items() if difference.has_new_data]
@@ -210,29 +252,93 @@ def verdict(found: Review) -> list[str]:
     ):
         if uids:
             said.append(text.format(len(uids), s="" if len(uids) == 1 else "s"))
-    changed, schema = found.data_changed(), found.schema_changed()
-    if access := found.changes.access:
-        said.append(f"who may read what changes in {_list(dict.fromkeys(item.model for item in access))}")
+    for what in dict.fromkeys(loss.what for loss in found.lost.values()):
+        losses = {uid: loss for uid, loss in found.lost.items() if loss.what == what}
+        failing = sorted({test for loss in losses.values() for test in loss.tests})
+        red = f"; builds fail at the next change: {', '.join(map(code, failing))}" if failing else ""
+        said.append(f"{_list(losses)} {what}{red}")
+    if found.unread:
+        said.append(f"column lineage cannot read {_list(found.unread)}, so erasure and the docs could not either")
+    said += _causes(found)
+    effects = [(item, *_effect(found, item)) for item in found.changes.access]
+    for who, text in (
+        ("readers", "who may read what changes in"),
+        ("erasure", "`make erase` reaches other columns of"),
+    ):
+        if models := list(dict.fromkeys(item.model for item, concerned, _ in effects if who in concerned)):
+            said.append(f"{text} {_list(models)}")
     if tests := found.changes.tests:
         gone = sum(what == ["gone"] for what in tests.values())
         said.append(f"tests gone: {gone}, tests that ask something else: {len(tests) - gone}")
-    if changed:
-        said.append(f"data of {len(changed)} relation{'' if len(changed) == 1 else 's'} changed: {_list(changed)}")
-    if schema:
-        said.append(f"columns changed in {_list(schema)}")
+    said += _moves(found)
+    if schema := found.schema_changed():
+        said.append(f"columns changed in {_list(schema, 5)}")
     if found.changes.added:
         said.append(f"new: {_list(found.changes.added)}")
     if found.changes.removed:
         said.append(f"removed: {_list(found.changes.removed)}")
-    if not any((changed, found.broken_models, found.changes.added, found.changes.removed)):
-        said.append("no change in data")
-    if later := found.built_on():
-        said.append(f"what later builds make of {_list(later)} may change, which is not shown")
+    later = found.built_on()
+    if not any((found.data_changed(), found.broken_models, found.changes.added, found.changes.removed)):
+        built_on = [*later, *found.lost]
+        said.append("a build from nothing gives the same data" if built_on else "no change in data")
+    if later:
+        said.append(f"what later builds make of {_list(later, 5)} may change, which is not shown")
     return [line[0].upper() + line[1:] + "." for line in said]
 
 
+def _causes(found: Review) -> list[str]:
+    """Settings and macros that several relations share, each once."""
+    said = [
+        f"setting {code(name)}: {code(before)} → {code(after)} in {len(uids):,} relation{'' if len(uids) == 1 else 's'}"
+        for (name, before, after), uids in changes.settings(found.base, found.head, found.changes.changed).items()
+        if len(uids) > 2 or name.startswith("var ")
+    ]
+    macros = Counter(part for parts in found.changes.changed.values() for part in parts if part.startswith("macro "))
+    return said + [
+        f"macro {code(part.removeprefix('macro '))} is another in {count:,} relations"
+        for part, count in macros.items()
+        if count > 2
+    ]
+
+
+def _moves(found: Review) -> list[str]:
+    """The amounts, the rows and the values that move, in marts if any does; the first of each kind that has any."""
+    changed = found.data_changed()
+    marts = [uid for uid in changed if found.is_mart(uid)]
+    if not changed:
+        return []
+    seen = marts or changed
+    amounts = [
+        f"{code(name)} {_money(old)} → {_money(new)} ({_percent(old, new)}) in {_list(shown, 2)}"
+        for (name, old, new), uids in found.sums().items()
+        if (shown := [uid for uid in uids if uid in seen])
+    ]
+    rows = [
+        f"{code(_name(uid))} {before:,} → {after:,} rows ({_percent(before, after)})"
+        for uid, (before, after) in ((uid, found.differences[uid].rows) for uid in seen)
+        if before != after
+    ]
+    values = [
+        (change.values, f"{_column(uid, name)} in {change.values:,} of {found.differences[uid].rows[1]:,} rows{empty}")
+        for uid in seen
+        for name, change in found.differences[uid].columns.items()
+        for empty in [f" (now empty: {change.emptied:,})" if change.emptied else ""]
+    ]
+    counts = [(len(marts), "mart"), (len(changed) - len(marts), "other model")]
+    where = " and ".join(f"{count} {name}{'' if count == 1 else 's'}" for count, name in counts if count)
+    said = [_first(amounts) or "no sum of an amount or a quantity changes", _first(rows)]
+    if not amounts and not rows:
+        said.append(_first([text for _, text in sorted(values, key=lambda item: -item[0])]))
+    return [f"data changed in {where}: {'; '.join(filter(None, said))}"]
+
+
+def _first(texts: list[str]) -> str:
+    more = len(texts) - _FEW
+    return "; ".join(texts[:_FEW]) + (f"; and {more:,} more" if more > 0 else "")
+
+
 def blocks(found: Review) -> list[Block]:
-    """The report, most urgent first."""
+    """The report: the verdict, what is broken, what to run, who is affected; all else behind folds."""
     head: list[Block] = [HeadingBlock("SQL review", 1), *(TextBlock(f"**{line}**") for line in verdict(found))]
     head.append(
         TextBlock(
@@ -242,20 +348,56 @@ def blocks(found: Review) -> list[Block]:
     )
     if found.head_error:
         return [*head, TextBlock(code(found.head_error, 1000)), *_lint(found)]
+    details = (_columns_changed, _overview, _amounts, _totals, _details, _columns, _tests, _times, _lint)
     return [
         *head,
         *_contracts(found),
         *_access(found),
         *_failures(found),
-        *_overview(found),
-        *_totals(found),
-        *_details(found),
-        *_columns(found),
-        *_tests(found),
-        *_times(found),
-        *_lint(found),
+        *_after_the_merge(found),
+        *_affected(found),
+        *(block for section in details for block in _folded(section(found))),
         TextBlock(_notes(found)),
     ]
+
+
+def _folded(section: list[Block]) -> list[Block]:
+    """A section behind its heading."""
+    return [FoldBlock(section[0].text, section[1:])] if section and isinstance(section[0], HeadingBlock) else section
+
+
+def _after_the_merge(found: Review) -> list[Block]:
+    moved = [uid for uid in found.changes.affected if uid in {*found.data_changed(), *found.schema_changed()}]
+    by_itself, told = merge.stored_with_old_code(found.base, found.head, moved)
+    steps = []
+    if told:
+        command = merge.full_refresh(found.head, [*found.changes.changed, *found.changes.added], told)
+        steps.append(
+            f"Run {code(command, 1000)} before the next build: {_list(told)} hold what the old code made, and a build"
+            f" only adds to them. It takes about {found.seconds.get('build the head', 0):.0f} s here, as this review's"
+            " build and tests of the same models did."
+        )
+    if by_itself:
+        seconds = sum(found.after[uid].seconds for uid in by_itself)
+        steps.append(f"Nothing for {_list(by_itself)}: the next build fills them anew, in about {seconds:.0f} s here.")
+    if found.changes.removed:
+        steps.append(f"Drop {_list(found.changes.removed)} by hand: dbt leaves the tables of models that are gone.")
+    return (
+        [HeadingBlock("After the merge"), *(TextBlock(f"{n}. {step}") for n, step in enumerate(steps, 1))]
+        if steps
+        else []
+    )
+
+
+def _affected(found: Review) -> list[Block]:
+    touched = {*found.data_changed(), *found.schema_changed(), *found.broken_models, *found.changes.removed}
+    exposures = {**found.base.get("exposures", {}), **found.head.get("exposures", {})}.values()
+    rows = [
+        [code(item.get("label") or item["name"]), item["type"], item["owner"].get("name") or "–", _list(read, 4)]
+        for item in exposures
+        if (read := [uid for uid in item["depends_on"]["nodes"] if uid in touched])
+    ]
+    return [HeadingBlock("Who is affected"), TableBlock(["exposure", "kind", "owner", "reads"], rows)] if rows else []
 
 
 def _contracts(found: Review) -> list[Block]:
@@ -274,7 +416,26 @@ def _contracts(found: Review) -> list[Block]:
             rows.append(
                 [_column(item.model, item.column), what, _read_by(readers), ", ".join(map(code, exposures)) or "–"]
             )
-        out += [HeadingBlock("Broken contracts"), TableBlock(["what", "change", "read by", "exposures"], rows)]
+        out += [
+            HeadingBlock("Broken contracts"),
+            TableBlock(["what", "change", "read by", "exposures"], _grouped(rows)),
+        ]
+    return out
+
+
+def _grouped(rows: list[list[str]]) -> list[list[str]]:
+    """Rows of one change as one, if there are many."""
+    by_change: dict[str, list[list[str]]] = {}
+    for row in rows:
+        by_change.setdefault(row[1], []).append(row)
+    return [
+        row
+        for change, same in by_change.items()
+        for row in (same if len(same) <= _FEW else [[_first([row[0] for row in same]), change, "–", "–"]])
+    ]
+
+
+def _columns_changed(found: Review) -> list[Block]:
     broken = {(item.model, item.column) for item in found.breaks}
     rows = []
     for uid, difference in found.differences.items():
@@ -290,12 +451,7 @@ def _contracts(found: Review) -> list[Block]:
             if name not in difference.renamed.values():
                 what = f"new, {difference.types[1][name]}; {difference.contents[name]}"
                 rows.append([_column(uid, name), what, "–"])
-    if rows:
-        out += [
-            HeadingBlock("Columns" if found.breaks else "Changed columns"),
-            TableBlock(["column", "change", "read by"], rows),
-        ]
-    return out
+    return [HeadingBlock("Changed columns"), TableBlock(["column", "change", "read by"], rows)] if rows else []
 
 
 def _all_readers(found: Review, uid: str) -> Columns:
@@ -308,14 +464,42 @@ def _read_by(readers: Columns) -> str:
 
 def _access(found: Review) -> list[Block]:
     rows = [
-        [code(_name(item.model)), code(item.subject), code(item.before), code(item.after)]
+        [code(_name(item.model)), code(item.subject), code(item.before), code(item.after), _effect(found, item)[1]]
         for item in found.changes.access
     ]
-    return [HeadingBlock("Who may read what"), TableBlock(["model", "what", "before", "after"], rows)] if rows else []
+    head = ["model", "what", "before", "after", "effect"]
+    return [HeadingBlock("Who may read what"), TableBlock(head, rows)] if rows else []
+
+
+def _effect(found: Review, item: changes.AccessChange) -> tuple[set[str], str]:
+    """Whom a change of rights concerns, readers or erasure, and what it does in fact."""
+    what = item.subject.rpartition(": ")[2]
+    if what not in ("pii", "mask"):
+        return {"readers"}, {"grants": "other readers"}.get(what, "see its code")
+    concerned, said = set(), []
+    if found.is_mart(item.model):
+        clear = [value in ("–", "false") for value in (item.before, item.after)]
+        if what == "mask" or clear[0] != clear[1]:
+            concerned.add("readers")
+            said.append(
+                "another mask" if what == "mask" else f"analysts read it {'in clear' if clear[1] else 'masked'}"
+            )
+    else:
+        said.append("analysts see what they saw: each mart has its own mark")
+    is_source = item.model.startswith("source.")
+    erased = [value in ERASED_CLASSES if is_source else value != "false" for value in (item.before, item.after)]
+    if what == "pii" and erased[0] != erased[1]:
+        concerned.add("erasure")
+        said.append(f"`make erase` {'reaches' if erased[1] else 'leaves'} it and what is made of it")
+    return concerned, "; ".join(said) or "none"
 
 
 def _failures(found: Review) -> list[Block]:
     out: list[Block] = []
+    if found.unread:
+        remedy = "write it without recursion, `using` or `values`"
+        rows = [[code(_name(uid)), code(reason, 200), remedy] for uid, reason in found.unread.items()]
+        out += [HeadingBlock("Column lineage cannot read"), TableBlock(["model", "because", "remedy"], rows)]
     if found.broken_models:
         skipped = [uid for uid in found.broken_models if found.after[uid].status == "skipped"]
         rows = [
@@ -334,7 +518,7 @@ def _failures(found: Review) -> list[Block]:
             [
                 code(_name(uid)),
                 ", ".join(code(name) for name in _tested(found, uid)),
-                code(safe_message(found.after[uid]), 1000),
+                code(safe_message(found.after[uid]), 160),
             ]
             for uid in found.new_failures
         ]
@@ -383,19 +567,26 @@ def _overview(found: Review) -> list[Block]:
         out.append(
             TextBlock(f"Only comments, layout or descriptions differ, no change in data: {text_only}. Not built.")
         )
-    marts = [uid for uid in found.data_changed() if "marts" in found.head["nodes"][uid]["fqn"]]
+    marts = [uid for uid in found.data_changed() if found.is_mart(uid)]
     if marts:
         out.append(TextBlock(f"**Marts whose data changed:** {_list(marts)}."))
-    exposures = found.exposures([*found.changes.affected, *found.changes.removed])
-    if exposures:
-        out.append(TextBlock(f"**Downstream exposures:** {', '.join(map(code, exposures))}."))
     return out
+
+
+def _amounts(found: Review) -> list[Block]:
+    """Every sum that differs, once."""
+    rows = [
+        [code(name), _money(old), _money(new), _delta(old or 0, new or 0), _percent(old, new), _list(uids)]
+        for (name, old, new), uids in found.sums().items()
+    ]
+    head = ["sum of", "before", "after", "difference", "%", "in"]
+    return [HeadingBlock("Amounts"), TableBlock(head, rows)] if rows else []
 
 
 def _totals(found: Review) -> list[Block]:
     if not found.sales:
         return []
-    out: list[Block] = [HeadingBlock("Sales")]
+    out: list[Block] = [HeadingBlock("Gross and net sales")]
     same = []
     for total in found.sales:
         if total.problem:
@@ -410,10 +601,9 @@ def _totals(found: Review) -> list[Block]:
         if not differing:
             same.append(total)
             continue
-        lines = [(code(name), pair) for name, pair in differing.items()] + [("**all**", total.all())]
         rows = [
-            [name, *(cell for n in (0, 1) for cell in (_money(old[n]), _money(new[n]), _delta(old[n], new[n])))]
-            for name, (old, new) in lines
+            [code(name), *(cell for n in (0, 1) for cell in (_money(old[n]), _money(new[n]), _delta(old[n], new[n])))]
+            for name, (old, new) in differing.items()
         ]
         names = [f"{what} {when}" for what in ("gross", "net") for when in ("before", "after", "difference")]
         out.append(TableBlock([total.by, *names], rows))
@@ -422,7 +612,7 @@ def _totals(found: Review) -> list[Block]:
     if same:
         gross, net = same[0].all()[0]
         by = ", by ".join(total.by for total in same)
-        out.append(TextBlock(f"Unchanged by {by}: gross {_money(gross)}, net {_money(net)}."))
+        out.append(TextBlock(f"Gross ({_money(gross)}) and net sales ({_money(net)}) are the same by {by}."))
     return out
 
 
@@ -452,12 +642,6 @@ def _detail(difference: RelationDifference) -> list[Block]:
     for what, keys in (("added", difference.added_examples), ("removed", difference.removed_examples)):
         if keys:
             out.append(TextBlock(f"For example {what}: {', '.join(map(code, keys))}."))
-    if difference.sums:
-        rows = [
-            [code(name), _money(old), _money(new), _delta(old or 0, new or 0)]
-            for name, (old, new) in difference.sums.items()
-        ]
-        out.append(TableBlock(["sum of", "before", "after", "difference"], rows))
     if difference.columns:
         ordered = sorted(difference.columns.items(), key=lambda item: -item[1].values)
         rows = [
@@ -517,23 +701,16 @@ def _tests(found: Review) -> list[Block]:
 
 
 def _times(found: Review) -> list[Block]:
-    rows = []
-    slower = []
-    for uid in found.changes.affected:
-        if uid not in found.after or found.after[uid].status != "success":
-            continue
-        before, after = found.before[uid].seconds if uid in found.before else None, found.after[uid].seconds
-        alone = found.query_seconds.get(uid)
-        rows.append([code(_name(uid)), _s(before), _s(after), *(map(_s, alone) if alone else ("–", "–"))])
-        if clearly_slower(*(alone or (before, after))):
-            slower.append(uid)
+    rows = [
+        [code(_name(uid)), _s(found.before[uid].seconds), _s(found.after[uid].seconds), *map(_s, alone)]
+        for uid, alone in found.query_seconds.items()
+    ]
     if not rows:
         return []
-    out: list[Block] = [HeadingBlock("Time")]
-    out.append(TextBlock(f"**Clearly slower:** {_list(slower)}." if slower else "No query got clearly slower."))
+    slower = [uid for uid, alone in found.query_seconds.items() if clearly_slower(*alone)]
     names = ["model", "build before", "build after", "query alone, before", "query alone, after"]
-    out.append(FoldBlock("Seconds by model", [TableBlock(names, rows)]))
-    return out
+    said = f"**Clearly slower:** {_list(slower)}." if slower else "No query got clearly slower."
+    return [HeadingBlock("Time"), TextBlock(said), TableBlock(names, rows)]
 
 
 def clearly_slower(before: float | None, after: float | None) -> bool:
@@ -593,8 +770,10 @@ def _column(uid: str, column: str) -> str:
     )
 
 
-def _list(uids: Iterable[str]) -> str:
-    return ", ".join(code(_name(uid)) for uid in uids)
+def _list(uids: Iterable[str], limit: int = 1000) -> str:
+    names = [code(_name(uid)) for uid in uids]
+    more = len(names) - limit
+    return ", ".join(names[:limit]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _count(number: int) -> str:
@@ -607,6 +786,15 @@ def _s(seconds: float | None) -> str:
 
 def _money(amount: Any) -> str:
     return "–" if amount is None else f"{amount:,}"
+
+
+def _percent(old: Any, new: Any) -> str:
+    if not old or new is None:
+        return "–"
+    share = abs(float(new - old) / float(old)) * 100
+    return (
+        f"{'+' if new > old else '−'}{share:,.1f} %" if share >= 0.05 else f"{'+' if new > old else '−'}{share:.2g} %"
+    )
 
 
 def _delta(old: Any, new: Any) -> str:

@@ -29,14 +29,30 @@ class Reviewed:
 
     def section(self, heading: str) -> str:
         """The text under a heading of the Markdown report; empty if there is none."""
-        found = re.search(rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", self.markdown, re.MULTILINE | re.DOTALL)
-        return found[1] if found else ""
+        fold = f"<details><summary>{heading}</summary>\n"
+        if fold not in self.markdown:
+            found = re.search(
+                rf"^## {re.escape(heading)}\n(.*?)(?=^## |^<details>|\Z)", self.markdown, re.MULTILINE | re.DOTALL
+            )
+            return found[1] if found else ""
+        depth, lines = 1, []
+        for line in self.markdown.split(fold)[1].splitlines():
+            depth += line.startswith("<details>") - line.startswith("</details>")
+            if not depth:
+                break
+            lines.append(line)
+        return "\n".join(lines)
 
     def cells(self, heading: str) -> list[list[str]]:
         """The rows of the tables under a heading, without backticks."""
         lines = [line for line in self.section(heading).splitlines() if line.startswith("| ")]
         rows = [[cell.strip().replace("`", "") for cell in line.strip("|").split(" | ")] for line in lines]
         return [row for row in rows if not set(row[0]) <= {"-", " "}]
+
+    @property
+    def verdict(self) -> str:
+        """What the report begins with: sentences in bold."""
+        return self.markdown.split("\n\nThe working tree against")[0]
 
     @property
     def headings(self) -> list[str]:
@@ -89,7 +105,7 @@ class Clone:
             capture_output=True,
             text=True,
             check=False,
-            timeout=300,
+            timeout=600,
         )
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:

@@ -5,7 +5,8 @@ import subprocess
 import pytest
 
 from checks.changed import LintFinding
-from review import changes, document
+from privacy import ErasureError, plan
+from review import changes, document, merge
 from review.compare import Comparison
 from review.dbt import Manifest, NodeResult
 from review.document import Block, FoldBlock, HeadingBlock, TableBlock, TextBlock, code
@@ -159,6 +160,123 @@ def test_a_message_carries_no_values_of_rows() -> None:
     )
     refused = 'invalid input syntax for type integer: "Ann\nSmith"'
     assert safe_message(NodeResult("error", 0, refused, "")) == "invalid input syntax for type integer: …"
+
+
+# what lineage cannot read
+
+
+@pytest.mark.parametrize(
+    ("sql", "stops"),
+    [
+        ("with recursive r (n) as (select 1 union all select n + 1 from r where n < 3) select n from r", False),
+        (
+            "select id from (select id, count(id) as n from raw.people group by id) as p join raw.places using (id)",
+            False,
+        ),
+        ("select id, name from raw.people join raw.places using (id)", True),
+        ("select * from raw.people join raw.places using (id)", True),
+    ],
+)
+def test_an_unread_model_stops_an_erasure_only_if_it_names_personal_data(sql: str, stops: bool) -> None:
+    def source(table: str, **meta: dict[str, str]) -> Manifest:
+        columns = {column: {"name": column, "config": {"meta": said}} for column, said in meta.items()}
+        about = {"schema": "raw", "resource_type": "source", "unique_id": f"source.p.{table}"}
+        return about | {"name": table, "identifier": table, "columns": columns}
+
+    sources = [source("people", id={"subject": "person"}, name={"pii": "direct"}), source("places", id={})]
+    model = {
+        "unique_id": "model.p.m",
+        "name": "m",
+        "alias": "m",
+        "schema": "marts",
+        "resource_type": "model",
+        "config": {"materialized": "table"},
+        "columns": {},
+        "compiled_code": sql,
+        "depends_on": {"nodes": [about["unique_id"] for about in sources]},
+    }
+    manifest = {"metadata": {}, "nodes": {"model.p.m": model}, "sources": {s["unique_id"]: s for s in sources}}
+    if stops:
+        with pytest.raises(ErasureError, match="m may hold personal data"):
+            plan.make(manifest, "raw", "person")
+    else:
+        assert [target.name for target in plan.make(manifest, "raw", "person").targets] == ["people"]
+
+
+# history and what is stored
+
+
+def stored(**files: str) -> Manifest:
+    """A snapshot, a seed, a table of the seed alone, and incremental models that read them."""
+    reads = {
+        "snapshot.p.snap": ["source.p.s"],
+        "seed.p.seed": [],
+        "model.p.statuses": ["seed.p.seed"],
+        "model.p.facts": ["snapshot.p.snap", "model.p.statuses"],
+        "model.p.wide": ["model.p.facts"],
+    }
+    kinds = {"snap": "snapshot", "seed": "seed", "statuses": "table"}
+    nodes = {
+        uid: {
+            "name": (name := uid.split(".")[-1]),
+            "resource_type": uid.split(".")[0],
+            "checksum": files.get(name, ""),
+            "columns": {"a": {}, "b": {}, "c": {}},
+            "config": {
+                "materialized": kinds.get(name, "incremental"),
+                "check_cols": ["a", "b"],
+                "hard_deletes": "invalidate",
+            },
+            "depends_on": {"nodes": parents},
+        }
+        for uid, parents in reads.items()
+    }
+    test = {"name": "same", "resource_type": "test", "depends_on": {"nodes": ["source.p.s", "model.p.wide"]}}
+    children = {uid: [child for child, parents in reads.items() if uid in parents] for uid in reads}
+    return {"nodes": nodes | {"test.p.same": test}, "child_map": children, "sources": {}}
+
+
+@pytest.mark.parametrize(
+    ("files", "by_itself", "told"),
+    [
+        ({"wide": "new"}, ["facts", "wide"], []),
+        ({"seed": "new"}, ["facts", "wide"], []),
+        ({}, [], ["facts", "wide"]),
+    ],
+)
+def test_stored_models_are_filled_anew_by_the_build_or_by_order(
+    files: dict[str, str], by_itself: list[str], told: list[str]
+) -> None:
+    """A build knows the files of models, snapshots and seeds, and no macro."""
+    base, head = stored(), stored(**files)
+    found = merge.stored_with_old_code(base, head, ["model.p.statuses", "model.p.facts", "model.p.wide"])
+    assert [[uid.split(".")[-1] for uid in uids] for uids in found] == [by_itself, told]
+    command = merge.full_refresh(head, ["model.p.wide", "seed.p.seed", "model.p.facts"], ["model.p.facts"])
+    assert command.endswith("--select seed+")
+
+
+def test_history_that_ends_is_named() -> None:
+    base, head = stored(), stored()
+    assert merge.lost_history(base, head) == {}
+    head["nodes"]["snapshot.p.snap"]["config"] |= {"check_cols": ["b", "c"], "hard_deletes": "ignore"}
+    loss = merge.lost_history(base, head)["snapshot.p.snap"]
+    assert loss.what == (
+        "no longer keeps the history of `a`; `hard_deletes`: `invalidate` → `ignore`; a row that MySQL deletes stays current"
+    )
+    assert loss.tests == ["same"]
+    del head["nodes"]["snapshot.p.snap"]
+    assert "is gone" in merge.lost_history(base, head)["snapshot.p.snap"].what
+
+
+def test_a_setting_is_said_once() -> None:
+    base, head = project(a="integer"), project(a="integer")
+    head["nodes"]["model.p.mart"]["config"] = {"contract": {"enforced": False}, "materialized": "view"}
+    found = changes.settings(base, head, ["model.p.mart"])
+    mart = ["model.p.mart"]
+    assert found == {("contract.enforced", "True", "False"): mart, ("materialized", "table", "view"): mart}
+    base["nodes"]["model.p.mart"]["raw_code"] = "select {{ var('month') }} as a"
+    head = base | {"vars": {"month": 4, "other": 1}}
+    assert changes.settings(base | {"vars": {"month": 1}}, head, mart) == {("var month", "1", "4"): mart}
 
 
 # the page
