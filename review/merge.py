@@ -61,7 +61,7 @@ def _checked(node: Any) -> list[str]:
 def stored_with_old_code(base: Manifest, head: Manifest, moved: Iterable[str]) -> tuple[list[str], list[str]]:
     """The incremental models among ``moved``: those that a build fills anew by itself, and those it must be told to.
 
-    A build knows other code by the files of models, snapshots and seeds (``macros/builds.sql``), not by macros or variables.
+    A build knows the files of models, snapshots and seeds (``macros/builds.sql``), and no macro or variable.
     """
     stored = [
         uid
