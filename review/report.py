@@ -263,7 +263,7 @@ def verdict(found: Review) -> list[str]:
     effects = [(item, *_effect(found, item)) for item in found.changes.access]
     for who, text in (
         ("readers", "who may read what changes in"),
-        ("erasure", "`make erase` reaches other columns of"),
+        ("erasure", "`make erase` changes for"),
     ):
         if models := list(dict.fromkeys(item.model for item, concerned, _ in effects if who in concerned)):
             said.append(f"{text} {_list(models)}")
