@@ -117,7 +117,8 @@ def _parse() -> str:
     global _project_parsed
     from dbt.cli.main import dbtRunner
 
-    result = dbtRunner().invoke(["parse", *_options])
+    # Whole: a partial parse after a changed macro loses what a .yml file says of a singular test, such as its severity.
+    result = dbtRunner().invoke(["parse", "--no-partial-parse", *_options])
     _project_parsed = result.result
     return "" if result.success else str(result.exception).strip()
 
