@@ -7,13 +7,18 @@
     macro or variable needs --full-refresh.
 -#}
 
-{#- The landing as a value, not a subquery, so that the planner knows how few rows changed later; none where everything is to be built. -#}
+{#-
+    The landing as a value, not a subquery, so that the planner knows how few rows changed later; none where everything is to be built,
+    as where raw was made anew and is of an earlier one.
+-#}
 {% macro last_complete_landing(condition='is_complete') -%}
     {%- if execute and load_relation(quality_relation('builds')) -%}
         {%- set last = run_query(
-            "select cast(loaded_at as varchar(40)), code from " ~ quality_relation('builds') ~ " where " ~ condition ~ " order by built_at desc limit 1"
+            "select cast(loaded_at as varchar(40)), code, loaded_at <= (select cast(max(landing_runs.loaded_at) at time zone 'UTC' as timestamp) from "
+            ~ source('classicmodels', '_landing_runs') ~ " as landing_runs) from " ~ quality_relation('builds')
+            ~ " where " ~ condition ~ " order by built_at desc limit 1"
         ) -%}
-        {{ return(last[0][0] if last and last[0][1] == code_of_the_project() else none) }}
+        {{ return(last[0][0] if last and last[0][1] == code_of_the_project() and last[0][2] else none) }}
     {%- endif -%}
     {{ return(none) }}
 {%- endmacro %}
@@ -79,18 +84,26 @@
 {%- endmacro %}
 
 {% macro is_changed(column) -%}
-    {%- set orders = ref('int_orders__bound') -%}
+    {{ is_of_a_changed_order(column, ref('int_orders__bound')) }}
+{%- endmacro %}
+
+{#- dbt puts this between a generic test and its model. A generic test names no other model, so it finds the orders by their table. -#}
+{% macro get_where_subquery(relation) -%}
+    {%- if execute and (config.get('meta') or {}).get('only_changed') -%}
+        {%- set orders = graph.nodes['model.classicmodels.int_orders__bound'].relation_name -%}
+        {{ return("(select * from " ~ relation ~ " where " ~ is_of_a_changed_order('order_number', orders) ~ ") as dbt_subquery") }}
+    {%- endif -%}
+    {{ return(default__get_where_subquery(relation)) }}
+{%- endmacro %}
+
+{#- Every row of the order, also one that was left behind. -#}
+{% macro is_of_a_changed_order(column, orders) -%}
     {%- if tests_are_partial() -%}
-        {{ column }} in (select changed.order_number from {{ orders }} as changed where changed._loaded_at > cast('{{ last_complete_landing('is_tested') }}' as timestamp))
+        {{ column }} in (
+            select changed.order_number from {{ orders }} as changed
+            where changed._loaded_at > cast('{{ last_complete_landing('is_tested') }}' as timestamp)
+        )
     {%- else -%}
         true
     {%- endif -%}
-{%- endmacro %}
-
-{#- dbt puts this between a generic test and its model. -#}
-{% macro get_where_subquery(relation) -%}
-    {%- if (config.get('meta') or {}).get('only_changed') and tests_are_partial() -%}
-        {{ return("(select * from " ~ relation ~ " where _loaded_at > cast('" ~ last_complete_landing('is_tested') ~ "' as timestamp)) as dbt_subquery") }}
-    {%- endif -%}
-    {{ return(default__get_where_subquery(relation)) }}
 {%- endmacro %}
