@@ -106,7 +106,9 @@ def test_the_model_and_its_line_are_named(copy: Path, capsys: pytest.CaptureFixt
     filter_ = plant(marts / "dim_offices.sql", "    select", "    count(*) filter (where city is null) as planted,")
     cast = plant(marts / "dim_products.sql", "    select", "    cast(product_name as text) as planted,")
     distinct = plant(marts / "dim_customers.sql", "    select", "    distinct on (customer_key)")
-    branch = plant(marts / "fct_order_lines.sql", "{% if is_incremental() -%}", "whole as (values (1)),")
+    branch = plant(
+        marts / "fct_order_lines.sql", "    {%- if is_incremental() %}", "    cross join (values (1)) as planted"
+    )
     assert main(["portability", "models/marts"]) == 1
     found = capsys.readouterr().out.splitlines()
     assert found == [
