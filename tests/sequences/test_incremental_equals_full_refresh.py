@@ -24,7 +24,7 @@ from sandbox.trade import trade
 from tests import SEED
 from tests.conftest import PROJECT, Servers
 
-SEQUENCES = int(os.environ.get("TEST_SEQUENCES", "3"))
+SEQUENCES = int(os.environ.get("TEST_SEQUENCES", "2"))
 FAILED: list[tuple[int, int]] = []
 """Walks that ever found a difference, played on every day: the seed, and how many sequences it took."""
 WALKS = {"first": (10 * SEED, SEQUENCES), "second": (10 * SEED + 1, SEQUENCES)}
