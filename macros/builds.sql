@@ -32,7 +32,7 @@
             {{ run_time() }},
             cast(max(landing_runs.loaded_at) at time zone 'UTC' as timestamp),
             '{{ code_of_the_project() }}',
-            {{ not tests_are_partial() }},
+            {{ not untested_since() }},
             false,
             false,
             false
@@ -71,16 +71,17 @@
 {#-
     Tests of large tables look at what changed since the last tested build: a singular test by is_changed(), a generic one by
     config.meta.only_changed. They look at everything with `dbt test`, with --full-refresh, and when no tested build of the last
-    7 days had them do so.
+    7 days had them do so: then there is no landing to go by.
 -#}
-{% macro tests_are_partial() -%}
-    {%- if execute and flags.WHICH == 'build' and not flags.FULL_REFRESH and last_complete_landing('is_tested') -%}
+{% macro untested_since() -%}
+    {%- set landing = last_complete_landing('is_tested') if execute and flags.WHICH == 'build' and not flags.FULL_REFRESH -%}
+    {%- if landing -%}
         {%- set whole = run_query(
             "select 1 from " ~ quality_relation('builds') ~ " where is_tested and is_whole and built_at > " ~ run_time() ~ " - interval '7 days' limit 1"
         ) -%}
-        {{ return(whole | length > 0) }}
+        {{ return(landing if whole else none) }}
     {%- endif -%}
-    {{ return(false) }}
+    {{ return(none) }}
 {%- endmacro %}
 
 {% macro is_changed(column) -%}
@@ -90,7 +91,7 @@
 {#- dbt puts this between a generic test and its model. A generic test names no other model, so it finds the orders by their table. -#}
 {% macro get_where_subquery(relation) -%}
     {%- if execute and (config.get('meta') or {}).get('only_changed') -%}
-        {%- set orders = graph.nodes['model.classicmodels.int_orders__bound'].relation_name -%}
+        {%- set orders = graph.nodes['model.' ~ project_name ~ '.int_orders__bound'].relation_name -%}
         {{ return("(select * from " ~ relation ~ " where " ~ is_of_a_changed_order('order_number', orders) ~ ") as dbt_subquery") }}
     {%- endif -%}
     {{ return(default__get_where_subquery(relation)) }}
@@ -98,10 +99,11 @@
 
 {#- Every row of the order, also one that was left behind. -#}
 {% macro is_of_a_changed_order(column, orders) -%}
-    {%- if tests_are_partial() -%}
+    {%- set landing = untested_since() -%}
+    {%- if landing -%}
         {{ column }} in (
             select changed.order_number from {{ orders }} as changed
-            where changed._loaded_at > cast('{{ last_complete_landing('is_tested') }}' as timestamp)
+            where changed._loaded_at > cast('{{ landing }}' as timestamp)
         )
     {%- else -%}
         true

@@ -39,16 +39,17 @@ offices as (
 ),
 
 {% if is_incremental() -%}
+{%- set since = watermark() -%}
 -- Everything that can move an order since this table was last built. Each step reads its table by itself: Postgres
 -- would copy a CTE that is read twice to disk, and the cost would grow with the table.
 order_rows_changed as (
     select order_number from {{ ref('stg_classicmodels__orders') }}
-    where _loaded_at > {{ watermark() }}
+    where _loaded_at > {{ since }}
 ),
 
 line_rows_changed as (
     select order_number from {{ ref('stg_classicmodels__order_lines') }}
-    where _loaded_at > {{ watermark() }}
+    where _loaded_at > {{ since }}
 ),
 
 -- A customer changed: orders from then on belong to the new version.
@@ -57,7 +58,7 @@ customers_changed as (
         customer_number,
         binds_from
     from customers
-    where known_since > {{ watermark() }}
+    where known_since > {{ since }}
 ),
 
 -- A rep changed (another office, another manager): so do the orders of the rep's customers from then on.
@@ -67,7 +68,7 @@ customers_of_reps_changed as (
         employees.binds_from
     from employees
     inner join customers on employees.employee_number = customers.sales_rep_employee_number
-    where employees.known_since > {{ watermark() }}
+    where employees.known_since > {{ since }}
 ),
 
 customers_to_rebind as (
@@ -96,7 +97,7 @@ products_changed as (
         product_code,
         min(binds_from) as binds_from
     from {{ ref('dim_products') }}
-    where known_since > {{ watermark() }}
+    where known_since > {{ since }}
     group by product_code
 ),
 
@@ -111,7 +112,7 @@ lines_of_products_changed as (
 -- Offices are shown as they are now: when one moves, its orders are written again.
 offices_changed as (
     select office_key from {{ ref('dim_offices') }}
-    where known_since > {{ watermark() }}
+    where known_since > {{ since }}
 ),
 
 changed_orders as (
@@ -120,7 +121,7 @@ changed_orders as (
     select order_number from line_rows_changed
     union
     select order_number from deletions
-    where deleted_at > {{ watermark() }}
+    where deleted_at > {{ since }}
     union
     select order_dates.order_number
     from customers_to_rebind
