@@ -26,8 +26,8 @@ class NotRendered(Exception):
 def findings(path: Path) -> list[tuple[int, Violation]]:
     """The violations of a file, each with its line there.
 
-    Jinja is rendered as the linter does: without dbt and a warehouse, with our macros, every branch once. SQL that dbt
-    has compiled has none left and is read as it is.
+    Jinja is rendered as the linter does: without dbt and a warehouse, with our macros, every branch once. Compiled
+    SQL has none left and is read as it is.
 
     Raises:
         NotRendered: and says why.
@@ -51,7 +51,7 @@ def findings(path: Path) -> list[tuple[int, Violation]]:
 
 
 def _untraced(sql: str) -> Iterator[Violation]:
-    """SQL that both warehouses take and column lineage cannot read, on which erasure and the docs rest."""
+    """SQL beyond column lineage, on which erasure and the docs rest, although both warehouses take it."""
     tokens = Redshift().tokenize(sql)
     for token, following in zip(tokens, [*tokens[1:], None], strict=True):
         if token.token_type == TokenType.RECURSIVE:
@@ -61,7 +61,7 @@ def _untraced(sql: str) -> Iterator[Violation]:
 
 
 def source_of(path: Path, line: int) -> str:
-    """``file:line`` of a finding; of what dbt compiled, the model's file, and its line if one alone is equal."""
+    """``file:line`` of a finding; of compiled SQL, the model's file, and its line if one alone is equal."""
     match = _COMPILED.fullmatch(path.as_posix())
     if not match:
         return f"{path}:{line}"

@@ -1,8 +1,8 @@
-"""The history under both sides: copies of the warehouse's snapshots, and second versions where it has none.
+"""The history under both sides: copies of the warehouse's snapshots, and second versions if it has none.
 
-Each key but the last gets an older version, which had its neighbour's value in the first column that is checked, and
-ended amid the data's days. So facts bind to both, and sums by place or product stay those of the warehouse. The last
-key keeps the landing's time, by which a snapshot knows which rows it has seen.
+Each key but the last gets an older version. It had its neighbour's value in the first checked column, and ended amid
+the data's days. So facts bind to both, and sums by place or product stay those of the warehouse. The last key keeps
+the landing's time, since a snapshot knows by it the rows it has seen.
 """
 
 from typing import Any
@@ -17,7 +17,7 @@ def snapshots(manifest: Manifest) -> dict[str, Any]:
 
 
 def in_warehouse(connection: Any, manifest: Manifest, prefix: str, own: str) -> dict[str, str]:
-    """The warehouse's relation of each snapshot that it has, but those of an earlier version of the project."""
+    """By snapshot, the warehouse's own relation. Those of an earlier version of the project count as missing."""
     found = {}
     for uid, node in snapshots(manifest).items():
         schema = own + node["schema"].removeprefix(f"{prefix}_")
@@ -31,7 +31,7 @@ def in_warehouse(connection: Any, manifest: Manifest, prefix: str, own: str) -> 
 
 
 def state(connection: Any, stored: dict[str, str]) -> str:
-    """What tells one state of the history from another."""
+    """A text for the state of the history, another one for any other state."""
     counts = "count(*), count(dbt_valid_to), max(dbt_updated_at)"
     return str([rows(connection, f"select {counts} from {relation}") for relation in stored.values()])
 

@@ -1,4 +1,4 @@
-"""The merge's effect on stored tables: history that ends, and tables that hold what the old code made."""
+"""The merge's effect on stored tables: history ends, and tables still hold the old code's rows."""
 
 import dataclasses
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ class HistoryLoss:
 
     what: str
     tests: list[str]
-    """Those that compare what is made of it with its source: they fail at the first change that it misses."""
+    """They compare its readers with its source, and fail at the first change that it misses."""
 
 
 def lost_history(base: Manifest, head: Manifest) -> dict[str, HistoryLoss]:
@@ -59,7 +59,7 @@ def _checked(node: Any) -> list[str]:
 
 
 def stored_with_old_code(base: Manifest, head: Manifest, moved: Iterable[str]) -> tuple[list[str], list[str]]:
-    """The incremental models among ``moved``: those that a build fills anew by itself, and those it must be told to.
+    """The incremental models among ``moved``: filled anew by a build on its own, and only on demand.
 
     A build knows the files of models, snapshots and seeds (``macros/builds.sql``), and no macro or variable.
     """
@@ -76,7 +76,7 @@ def _files(manifest: Manifest) -> dict[str, Any]:
 
 
 def full_refresh(head: Manifest, changed: Iterable[str], told: Iterable[str]) -> str:
-    """The command that makes the stored tables anew: from the first changed models on, with all that reads them."""
+    """The command to make the stored tables anew: the first changed models, with all their readers."""
     roots = [uid for uid in changed if downstream(head, [uid]) & set(told)]
     first = [uid for uid in roots if not any(uid in downstream(head, [other]) for other in roots if other != uid)]
     names = " ".join(f"{head['nodes'][uid]['name']}+" for uid in sorted(first))

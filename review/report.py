@@ -1,4 +1,4 @@
-"""All findings, and their page: first anything that breaks somebody's work, then data, then the rest."""
+"""All findings, and their page: first broken work of others, then data, then the rest."""
 
 import dataclasses
 import re
@@ -39,9 +39,9 @@ class Review:
     changes: ProjectChanges = dataclasses.field(default_factory=lambda: ProjectChanges([], [], {}, [], []))
     breaks: list[ContractBreak] = dataclasses.field(default_factory=list)
     lost: dict[str, merge.HistoryLoss] = dataclasses.field(default_factory=dict)
-    """Snapshots that keep less than before, and what."""
+    """Snapshots with less history than before, and its loss."""
     unread: dict[str, str] = dataclasses.field(default_factory=dict)
-    """New and changed models that column lineage cannot read, and why."""
+    """New and changed models beyond column lineage, and why."""
     before: dict[str, NodeResult] = dataclasses.field(default_factory=dict)
     after: dict[str, NodeResult] = dataclasses.field(default_factory=dict)
     differences: dict[str, RelationDifference] = dataclasses.field(default_factory=dict)
@@ -50,7 +50,7 @@ class Review:
     fanned_out: dict[str, str] = dataclasses.field(default_factory=dict)
     """Models not built because several rows share a key, and how many do."""
     query_seconds: dict[str, tuple[float, float]] = dataclasses.field(default_factory=dict)
-    """Of queries, each run by itself, before and after: of changed models, and of those that read changed rows."""
+    """Before and after, each query by itself: of changed models, and of readers of changed rows."""
     sales: list[totals.SalesTotal] = dataclasses.field(default_factory=list)
     reads: lineage.Lineage = dataclasses.field(default_factory=dict)
     lineage_error: str = ""
@@ -139,7 +139,7 @@ class Review:
         return unread
 
     def _natural(self, uid: str, keys: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
-        """The columns beside each hashed key that it is made of."""
+        """For each hashed key, the columns it is made of."""
         found = []
         for key in keys:
             if len(key) == 1 and key[0].endswith("_key"):
@@ -199,7 +199,7 @@ class Review:
         return None
 
     def sums(self) -> dict[tuple[str, Any, Any], list[str]]:
-        """Column, sum before and after, with all relations that show it, marts first; sales and common ones first."""
+        """Column, sum before and after, with all its relations, marts first; sales and common ones first."""
         found: dict[tuple[str, Any, Any], list[str]] = {}
         for uid in sorted(self.differences, key=lambda uid: not self.is_mart(uid)):
             for name, (old, new) in self.differences[uid].sums.items():
@@ -287,7 +287,7 @@ def verdict(found: Review) -> list[str]:
 
 
 def _causes(found: Review) -> list[str]:
-    """Settings and macros that several relations share, each once."""
+    """Settings and macros of several relations, each once."""
     said = [
         f"setting {code(name)}: {code(before)} → {code(after)} in {len(uids):,} relation{'' if len(uids) == 1 else 's'}"
         for (name, before, after), uids in changes.settings(found.base, found.head, found.changes.changed).items()
@@ -302,7 +302,7 @@ def _causes(found: Review) -> list[str]:
 
 
 def _moves(found: Review) -> list[str]:
-    """The amounts, the rows and the values that move, in marts if any does; the first of each kind that has any."""
+    """Amounts, rows and values on the move, in marts if any moves; the first few of each kind."""
     changed = found.data_changed()
     marts = [uid for uid in changed if found.is_mart(uid)]
     if not changed:
@@ -338,7 +338,7 @@ def _first(texts: list[str]) -> str:
 
 
 def blocks(found: Review) -> list[Block]:
-    """The report: the verdict, what is broken, what to run, who is affected; all else behind folds."""
+    """The report: verdict, breakage, steps after the merge, exposures; all else behind folds."""
     head: list[Block] = [HeadingBlock("SQL review", 1), *(TextBlock(f"**{line}**") for line in verdict(found))]
     head.append(
         TextBlock(
@@ -472,7 +472,7 @@ def _access(found: Review) -> list[Block]:
 
 
 def _effect(found: Review, item: changes.AccessChange) -> tuple[set[str], str]:
-    """Whom a change of rights concerns, readers or erasure, and what it does in fact."""
+    """The parties to a change of rights, readers or erasure, and its effect in fact."""
     what = item.subject.rpartition(": ")[2]
     if what not in ("pii", "mask"):
         return {"readers"}, {"grants": "other readers"}.get(what, "see its code")

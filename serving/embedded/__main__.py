@@ -1,8 +1,10 @@
-"""Serve customers' pages on 127.0.0.1, and print a link to the page of the customer that is named.
+"""Serve customers' pages on 127.0.0.1, and print a link to the named customer's page.
 
-EMBEDDED_KEY       signs the links; without it, one that lives as long as this process
-EMBEDDED_PASSWORD  of service_embedded, which logs in to PGHOST; the sandbox knows its own
-EMBEDDED_PARENT    the site that may frame the pages (https://shop.example); none without it
+EMBEDDED_KEY       Signs the links. Without it, a key lives as long as this process.
+
+EMBEDDED_PASSWORD  The password of service_embedded on PGHOST. The sandbox knows its own.
+
+EMBEDDED_PARENT    The site allowed to frame the pages, such as https://shop.example. Without it, none is.
 """
 
 import argparse
@@ -32,7 +34,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=60, help="how long a link works (default: %(default)s)")
     parser.add_argument("--port", type=int, default=8085, help="of 127.0.0.1 (default: %(default)s)")
     options = parser.parse_args()
-    import waitress  # with Flask in a virtual environment of its own, which --help does without
+    import waitress  # of a virtual environment of its own: --help needs none
 
     from serving.embedded.app import link, make
 
