@@ -62,6 +62,10 @@ roles: setup ## make the warehouse's roles (docs/privacy.md)
 run: setup ## land, then dbt build: what a scheduler calls; TARGET=redshift
 	@$(WITH_SERVERS) $(BIN)/python -m ingestion
 	@$(WITH_SERVERS) $(BIN)/dbt build --exclude-resource-type unit_test
+night: setup ## land, build, test, publish, pages, alerts: for cron and systemd
+	@$(WITH_SERVERS) $(BIN)/python -m operations night $(ARGS)
+status: setup ## is it fresh, what is broken, the last runs; ARGS="--max-age 26h" alerts
+	@$(BIN)/python -m operations status $(ARGS)
 freshness: setup ## fail if the last landing is older than the contracts allow
 	@$(WITH_SERVERS) $(BIN)/dbt source freshness
 migrate: setup ## once after an update: take over snapshots of an earlier version
