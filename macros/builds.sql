@@ -31,6 +31,9 @@
 {#- On-run-start: the landing that this run starts from. -#}
 {% macro record_build() -%}
     {%- if execute and flags.WHICH in ('build', 'run', 'snapshot') and quality_is_recorded() -%}
+        {%- if not work_set() and run_query("select 1 from " ~ quality_relation('publications') ~ " limit 1").rows -%}
+            {{ log('This build writes the public marts directly; `make night` publishes what passed.', info=True) }}
+        {%- endif -%}
         insert into {{ builds_relation() }}
         select
             '{{ invocation_id }}',
