@@ -21,7 +21,7 @@ class LastLanding:
 
 
 def last_landing(schema: str, until: datetime.datetime | None = None) -> LastLanding | None:
-    """The last landing that was published into ``schema``, of a ``loaded_at`` up to ``until``; None when there is none."""
+    """The last landing that was published into ``schema``, up to ``until``; None when there is none."""
     records = '"' + schema.replace('"', '""') + '"._landing'
     connection = connect()
     try:

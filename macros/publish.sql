@@ -1,6 +1,6 @@
 {#-
-    Write, audit, publish. With DBT_SET=next dbt builds and tests intermediate models and marts in a work set of its own, `next_marts`
-    beside `marts`, which nobody else may enter. `dbt run-operation publish` then applies what differs to the public marts, in one
+    Write, audit, publish. With DBT_SET=next dbt builds and tests all models in a work set of its own, `next_marts` beside `marts`, which
+    nobody else may enter; raw tables, snapshots and seeds are the same. `dbt run-operation publish` then applies what differs to the public marts, in one
     transaction of plain inserts and deletes: each statement of a reader sees all marts of one tested build, or all of the one before.
     Public tables stay, and so do the views, grants and policies on them. `dbt build` without DBT_SET writes the public marts
     directly.
