@@ -141,10 +141,7 @@
     {{ return(keys.get('unique') or keys.get('unique_combination')) }}
 {%- endmacro %}
 
-{#-
-    The public table as the work set has it: new where it is not there, or lost or changed a column. Then a view that someone else
-    made on it is in the way, and the publication fails with its name. Whether it is empty.
--#}
+{#- The public table as the work set has it, made anew where a column is gone or changed. Whether the table or a column is new. -#}
 {% macro make_public_mart(built, mart) -%}
     {%- set there = load_relation(mart) -%}
     {%- set wanted, known = {}, {} -%}
@@ -155,7 +152,6 @@
         {%- do known.update({column.quoted: column.data_type}) -%}
     {%- endfor -%}
     {%- set gone = known.items() | reject('in', wanted.items()) | list -%}
-    {%- set masked = mart.schema ~ '_masked.' ~ mart.identifier -%}
     {%- if there and not gone and (wanted == known or target.type == 'postgres') -%}
         {%- for name, type in wanted.items() if name not in known -%}
             {%- do run_query("alter table " ~ mart ~ " add column " ~ name ~ " " ~ type) -%}
@@ -163,13 +159,27 @@
         {{ return(wanted != known) }}
     {%- endif -%}
     {%- if there -%}
-        {%- if roles_are_on() -%}
-            {%- do run_query("drop view if exists " ~ masked) -%}
+        {%- set views = views_on(mart) if target.type == 'postgres' else [] -%}
+        {%- if views -%}
+            {{ exceptions.raise_compiler_error(
+                'Nothing was published: ' ~ mart.schema ~ '.' ~ mart.identifier ~ ' loses or changes a column, and ' ~ views | join(', ')
+                ~ ' stands on it. Drop that view, publish, and make it again.'
+            ) }}
         {%- endif -%}
+        {%- do run_query("drop view if exists " ~ mart.schema ~ '_masked.' ~ mart.identifier) -%}
         {%- do run_query("drop table " ~ mart) -%}
     {%- endif -%}
     {%- do run_query(
         "create table " ~ mart ~ " (like " ~ built ~ (" including all" if target.type == 'postgres' else " including defaults") ~ ")"
     ) -%}
     {{ return(true) }}
+{%- endmacro %}
+
+{#- Views of others, as their owners would look for them. -#}
+{% macro views_on(mart) -%}
+    {{ return(run_query(
+        "select distinct pg_rewrite.ev_class::regclass::text from pg_depend inner join pg_rewrite on pg_depend.objid = pg_rewrite.oid"
+        ~ " where pg_depend.refobjid = '" ~ mart ~ "'::regclass and pg_rewrite.ev_class <> coalesce(to_regclass('" ~ mart.schema
+        ~ "_masked." ~ mart.identifier ~ "'), 0)"
+    ).columns[0].values() | list) }}
 {%- endmacro %}
