@@ -20,8 +20,8 @@ class LastLanding:
     """Table, column, reason and number of values kept beside the raw table."""
 
 
-def last_landing(schema: str) -> LastLanding | None:
-    """The last landing that was published into ``schema`` of the warehouse; None when there is none."""
+def last_landing(schema: str, until: datetime.datetime | None = None) -> LastLanding | None:
+    """The last landing that was published into ``schema``, up to ``until``; None when there is none."""
     records = '"' + schema.replace('"', '""') + '"._landing'
     connection = connect()
     try:
@@ -32,7 +32,8 @@ def last_landing(schema: str) -> LastLanding | None:
                 return None
             cursor.execute(
                 f"select run_id, source_database, started_at, finished_at, loaded_at from {records}_runs"
-                " order by loaded_at desc limit 1"
+                " where loaded_at <= coalesce(%s, 'infinity') order by loaded_at desc limit 1",
+                (until,),
             )
             run = cursor.fetchone()
             if run is None:

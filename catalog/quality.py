@@ -44,8 +44,37 @@ class BuildScores:
     scores: dict[str, DimensionScore]
 
 
-def builds(schema: str, limit: int = 20) -> list[BuildScores]:
-    """The last builds with tests, the latest first; none if nothing was recorded."""
+@dataclasses.dataclass
+class Publication:
+    """The build that the public marts are of (``macros/publish.sql``)."""
+
+    invocation_id: str
+    loaded_at: datetime.datetime
+    """Of its landing, UTC."""
+
+
+def publication(schema: str) -> Publication | None:
+    """The last one; None where there is none, or a build wrote the public marts directly since."""
+    connection = connect()
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("select to_regclass(%s)", (sql.Identifier(schema, "publications").as_string(connection),))
+            if cursor.fetchone() == (None,):
+                return None
+            statement = """
+                select invocation_id, loaded_at at time zone 'UTC' from {publications}
+                where published_at >= all (select built_at from {builds}) order by published_at desc limit 1
+            """
+            names = {name: sql.Identifier(schema, name) for name in ("publications", "builds")}
+            cursor.execute(sql.SQL(statement).format(**names))
+            found = cursor.fetchone()
+            return Publication(*found) if found else None
+    finally:
+        connection.close()
+
+
+def builds(schema: str, limit: int = 20, invocation_id: str = "") -> list[BuildScores]:
+    """The last builds with tests, the latest first, or that one; none if nothing was recorded."""
     table = sql.Identifier(schema, "test_results")
     connection = connect()
     try:
@@ -62,12 +91,13 @@ def builds(schema: str, limit: int = 20) -> list[BuildScores]:
                     array_remove(array_agg(case when status <> 'pass' then test_name end order by test_name), null)
                 from {table}
                 where invocation_id in (
-                    select invocation_id from {table} group by invocation_id order by max(started_at) desc limit %s
+                    select invocation_id from {table} where %s in ('', invocation_id)
+                    group by invocation_id order by max(started_at) desc limit %s
                 )
                 group by invocation_id, started_at, dimension
                 order by started_at desc, invocation_id, dimension
             """
-            cursor.execute(sql.SQL(statement).format(table=table), (limit,))
+            cursor.execute(sql.SQL(statement).format(table=table), (invocation_id, limit))
             found: dict[str, BuildScores] = {}
             for invocation_id, started_at, dimension, passed, warned, failed, rows, failing in cursor.fetchall():
                 build = found.setdefault(invocation_id, BuildScores(invocation_id, started_at, {}))

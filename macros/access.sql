@@ -13,15 +13,15 @@
 
 {#- On-run-start: the schemas, who may enter them, and the customer that a session speaks for. -#}
 {% macro prepare_access() -%}
-    {%- if roles_are_on() -%}
-        {{ adapter.dispatch('prepare_access', 'classicmodels')(generate_schema_name('marts', none) | trim) }}
+    {%- if roles_are_on() and not work_set() -%}
+        {{ adapter.dispatch('prepare_access', 'classicmodels')(public_schema('marts')) }}
     {%- endif -%}
 {%- endmacro %}
 
-{#- Post-hook of every mart. -#}
+{#- Post-hook of every mart; those of the work set are for nobody, and protected when they are published. -#}
 {% macro protect_mart() -%}
-    {%- if roles_are_on() -%}
-        {{ adapter.dispatch('protect_mart', 'classicmodels')() }}
+    {%- if roles_are_on() and not work_set() -%}
+        {{ adapter.dispatch('protect_mart', 'classicmodels')(this, model) }}
     {%- endif -%}
 {%- endmacro %}
 
@@ -29,7 +29,7 @@
     {{ exceptions.raise_compiler_error('DBT_ROLES=true: roles, masks and row-level security are written for Postgres only.') }}
 {%- endmacro %}
 
-{% macro redshift__protect_mart() -%}
+{% macro redshift__protect_mart(relation, model) -%}
     {{ exceptions.raise_compiler_error('DBT_ROLES=true: roles, masks and row-level security are written for Postgres only.') }}
 {%- endmacro %}
 
@@ -57,8 +57,8 @@
     Idempotent, and without a lock on a mart that is as it should be: what was attached, and to which table, is in the
     comment of the masked view.
 -#}
-{% macro postgres__protect_mart() -%}
-    {%- set masked = this.schema ~ '_masked.' ~ this.identifier -%}
+{% macro postgres__protect_mart(relation, model) -%}
+    {%- set masked = relation.schema ~ '_masked.' ~ relation.identifier -%}
     {%- set embedded = model.config.get('meta', {}).get('embedded') -%}
     {%- set columns = [] -%}
     {%- set shown = [] -%}
@@ -68,35 +68,35 @@
     {%- endfor -%}
     {%- for column in model.columns.values() -%}
         {%- set pii = column.get('meta', {}).get('pii') -%}
-        {%- do columns.append(mask(column) if pii else adapter.quote(column.name)) -%}
+        {%- do columns.append(mask(model.name, column) if pii else adapter.quote(column.name)) -%}
         {%- if embedded and not pii and column.name not in embedded.get('hidden', []) -%}
             {%- do shown.append(adapter.quote(column.name)) -%}
         {%- endif -%}
     {%- endfor -%}
     {%- set attach -%}
         drop view if exists {{ masked }} cascade;
-        create view {{ masked }} as select {{ columns | join(', ') }} from {{ this }};
+        create view {{ masked }} as select {{ columns | join(', ') }} from {{ relation }};
         grant select on {{ masked }} to analyst;
         {%- if embedded %}
-        revoke all on {{ this }} from service_embedded;
-        grant select ({{ shown | join(', ') }}) on {{ this }} to service_embedded;
+        revoke all on {{ relation }} from service_embedded;
+        grant select ({{ shown | join(', ') }}) on {{ relation }} to service_embedded;
         {%- endif %}
         {%- if embedded and embedded.rows != 'all' %}
-        alter table {{ this }} enable row level security;
-        drop policy if exists own_customer on {{ this }};
-        drop policy if exists every_customer on {{ this }};
-        create policy own_customer on {{ this }} for select to service_embedded using ({{ rows_of_the_session(embedded.rows) }});
-        create policy every_customer on {{ this }} for select to pii_reader using (true);
+        alter table {{ relation }} enable row level security;
+        drop policy if exists own_customer on {{ relation }};
+        drop policy if exists every_customer on {{ relation }};
+        create policy own_customer on {{ relation }} for select to service_embedded using ({{ rows_of_the_session(relation, embedded.rows) }});
+        create policy every_customer on {{ relation }} for select to pii_reader using (true);
         {%- endif %}
     {%- endset -%}
     do $attach$
     declare
-        attached text := '{{ local_md5(attach) }} ' || '{{ this }}'::regclass::oid;
+        attached text := '{{ local_md5(attach) }} ' || '{{ relation }}'::regclass::oid;
     begin
         if obj_description(to_regclass('{{ masked }}'), 'pg_class') is distinct from attached
             {%- if embedded and embedded.rows != 'all' %}
-            or not (select relrowsecurity from pg_class where oid = '{{ this }}'::regclass)
-            or (select count(*) from pg_policy where polrelid = '{{ this }}'::regclass) <> 2
+            or not (select relrowsecurity from pg_class where oid = '{{ relation }}'::regclass)
+            or (select count(*) from pg_policy where polrelid = '{{ relation }}'::regclass) <> 2
             {%- endif %}
         then
             {{ attach }}
@@ -107,13 +107,13 @@
 {%- endmacro %}
 
 {#- What a policy lets through; the column is the customer's number, or the key of one of its versions. -#}
-{% macro rows_of_the_session(column) -%}
+{% macro rows_of_the_session(relation, column) -%}
     {%- if column == 'customer_number' -%}
-        customer_number = (select {{ this.schema }}.session_customer_number())
+        customer_number = (select {{ relation.schema }}.session_customer_number())
     {%- elif column == 'customer_key' -%}
-        customer_key in (select {{ this.schema }}.session_customer_keys())
+        customer_key in (select {{ relation.schema }}.session_customer_keys())
     {%- else -%}
-        {{ exceptions.raise_compiler_error(this.identifier ~ ': meta.embedded.rows is customer_number, customer_key or all, not ' ~ column) }}
+        {{ exceptions.raise_compiler_error(relation.identifier ~ ': meta.embedded.rows is customer_number, customer_key or all, not ' ~ column) }}
     {%- endif -%}
 {%- endmacro %}
 
@@ -123,7 +123,7 @@
     hash         keyed, the same value gives the same hash in every mart; the Unknown member stays what it is
     Free text is hidden as a whole. NULL stays NULL.
 -#}
-{% macro mask(column) -%}
+{% macro mask(mart, column) -%}
     {%- set name = adapter.quote(column.name) -%}
     {%- set how = 'all' if column.meta.pii == 'free_text' else column.meta.get('mask', 'initial') -%}
     {%- set digits = "regexp_replace(" ~ name ~ ", '[^0-9]', '', 'g')" -%}
@@ -136,7 +136,7 @@
             ~ " || encode(sha256(convert_to(" ~ key ~ " || " ~ name ~ ", 'UTF8')), 'hex'), 'UTF8')), 'hex'), 32) end",
     } -%}
     {%- if how not in masks or not (column.data_type or '').startswith('varchar') -%}
-        {{ exceptions.raise_compiler_error(model.name ~ '.' ~ column.name ~ ': no mask ' ~ how ~ ' for ' ~ column.data_type) }}
+        {{ exceptions.raise_compiler_error(mart ~ '.' ~ column.name ~ ': no mask ' ~ how ~ ' for ' ~ column.data_type) }}
     {%- endif -%}
     cast({{ masks[how] }} as {{ column.data_type }}) as {{ name }}
 {%- endmacro %}

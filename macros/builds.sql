@@ -7,15 +7,20 @@
     macro or variable needs --full-refresh.
 -#}
 
+{#- Builds of the work set (macros/publish.sql) go by themselves. -#}
+{% macro builds_relation() -%}
+    {{ return(quality_relation('next_builds' if work_set() else 'builds')) }}
+{%- endmacro %}
+
 {#-
     The landing as a value, not a subquery, so that the planner knows how few rows changed later; none where everything is to be built,
     as where raw was made anew and is of an earlier one.
 -#}
 {% macro last_complete_landing(condition='is_complete') -%}
-    {%- if execute and load_relation(quality_relation('builds')) -%}
+    {%- if execute and load_relation(builds_relation()) -%}
         {%- set last = run_query(
             "select cast(loaded_at as varchar(40)), code, loaded_at <= (select cast(max(landing_runs.loaded_at) at time zone 'UTC' as timestamp) from "
-            ~ source('classicmodels', '_landing_runs') ~ " as landing_runs) from " ~ quality_relation('builds')
+            ~ source('classicmodels', '_landing_runs') ~ " as landing_runs) from " ~ builds_relation()
             ~ " where " ~ condition ~ " order by built_at desc limit 1"
         ) -%}
         {{ return(last[0][0] if last and last[0][1] == code_of_the_project() and last[0][2] else none) }}
@@ -26,7 +31,10 @@
 {#- On-run-start: the landing that this run starts from. -#}
 {% macro record_build() -%}
     {%- if execute and flags.WHICH in ('build', 'run', 'snapshot') and quality_is_recorded() -%}
-        insert into {{ quality_relation('builds') }}
+        {%- if not work_set() and run_query("select 1 from " ~ quality_relation('publications') ~ " limit 1").rows -%}
+            {{ log('This build writes the public marts directly; `make night` publishes what passed.', info=True) }}
+        {%- endif -%}
+        insert into {{ builds_relation() }}
         select
             '{{ invocation_id }}',
             {{ run_time() }},
@@ -51,7 +59,7 @@
         {%- for node in graph.nodes.values() if node.unique_id not in done -%}
             {%- do missing.append(node.resource_type) -%}
         {%- endfor -%}
-        update {{ quality_relation('builds') }}
+        update {{ builds_relation() }}
         set
             has_snapshots = {{ 'snapshot' not in missing }},
             is_complete = {{ not ('snapshot' in missing or 'seed' in missing or 'model' in missing) }},
@@ -77,7 +85,7 @@
     {%- set landing = last_complete_landing('is_tested') if execute and flags.WHICH == 'build' and not flags.FULL_REFRESH -%}
     {%- if landing -%}
         {%- set whole = run_query(
-            "select 1 from " ~ quality_relation('builds') ~ " where is_tested and is_whole and built_at > " ~ run_time() ~ " - interval '7 days' limit 1"
+            "select 1 from " ~ builds_relation() ~ " where is_tested and is_whole and built_at > " ~ run_time() ~ " - interval '7 days' limit 1"
         ) -%}
         {{ return(landing if whole else none) }}
     {%- endif -%}

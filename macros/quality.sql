@@ -59,7 +59,8 @@
         status varchar(32) not null,
         rows_failing bigint
     );
-    create table if not exists {{ quality_relation('builds') }} (
+    {%- for name in ['builds', 'next_builds'] %}
+    create table if not exists {{ quality_relation(name) }} (
         invocation_id varchar(64) not null,
         built_at timestamp not null,
         loaded_at timestamp not null,
@@ -68,6 +69,14 @@
         has_snapshots boolean not null,
         is_complete boolean not null,
         is_tested boolean not null
+    );
+    {%- endfor %}
+    create table if not exists {{ quality_relation('publications') }} (
+        invocation_id varchar(64) not null,
+        published_at timestamp not null,
+        loaded_at timestamp not null,
+        code varchar(32) not null,
+        is_whole boolean not null
     );
     create table if not exists {{ quality_relation('profiles') }} (
         table_name varchar(256) not null,

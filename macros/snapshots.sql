@@ -19,10 +19,12 @@
                 {%- do add_columns_of_query(stored, "select " ~ new | join(', ') ~ " from (" ~ model.compiled_code ~ ") as rows_now") -%}
                 {{ set_from_source(new, 'true') }};
             {%- endif -%}
-            {%- set builds = quality_relation('builds') -%}
-            {%- set of_builds = "(select max(loaded_at) from " ~ builds ~ " where has_snapshots)" if load_relation(builds) else 'null' -%}
+            {%- set times = ['max(dbt_valid_from)'] -%}
+            {%- for builds in [quality_relation('builds'), quality_relation('next_builds')] if load_relation(builds) -%}
+                {%- do times.append("(select max(loaded_at) from " ~ builds ~ " where has_snapshots)") -%}
+            {%- endfor -%}
             {%- set seen = run_query(
-                "select cast(greatest(" ~ of_builds ~ ", max(dbt_valid_from)) as varchar(40)) from " ~ this
+                "select cast(greatest(" ~ times | join(', ') ~ ") as varchar(40)) from " ~ this
             )[0][0] or '1900-01-01' -%}
             {{ set_from_source(model.config.check_cols, "dbt_valid_to is null and source_rows.landed_at <= cast('" ~ seen ~ "' as timestamp)") }}
         {%- endif -%}

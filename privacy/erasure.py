@@ -76,7 +76,7 @@ def _compiled() -> dict[str, Any]:
         command += ["--exclude", "resource_type:test", "resource_type:unit_test"]
         command += ["--target-path", folder, "--log-path", folder]
         command += ["--partial-parse-file-path", str(known)] if known.exists() else []
-        profiles = {"DBT_PROFILES_DIR": os.environ.get("DBT_PROFILES_DIR") or str(PROJECT / "profiles")}
+        profiles = {"DBT_PROFILES_DIR": os.environ.get("DBT_PROFILES_DIR") or str(PROJECT / "profiles"), "DBT_SET": ""}
         result = subprocess.run(
             command, cwd=PROJECT, env=os.environ | profiles, capture_output=True, text=True, check=False
         )

@@ -78,7 +78,8 @@ def make(manifest: Mapping[str, Any], raw_schema: str, subject: str) -> ErasureP
     ]
     nodes = [node for node in manifest["nodes"].values() if node.get("alias")]
     failures = {(node["schema"], node["alias"]) for node in nodes if node["resource_type"] == "test"}
-    known = {(node["schema"], node["alias"]) for node in nodes if not _is_no_table(node)} - failures
+    known = {(schema, node["alias"]) for node in nodes if not _is_no_table(node) for schema in _schemas(node)}
+    known -= failures
     known |= {(source["schema"], source["identifier"]) for source in manifest["sources"].values()}
     names |= {name for _, name in personal}
     return ErasurePlan(
@@ -128,8 +129,16 @@ def _built(
                 f"{node['name']} holds personal data ({', '.join(made_of)}), and {len(whose)} of its columns say whose:"
                 " give it one column that is a plain copy of the person's key."
             )
-        found.append(PersonalTable(node["schema"], node["alias"], whose[0], made_of))
+        found += [PersonalTable(schema, node["alias"], whose[0], made_of) for schema in _schemas(node)]
     return found, {name for made_of in columns.values() for name in made_of}
+
+
+def _schemas(node: Mapping[str, Any]) -> tuple[str, ...]:
+    """Its own and, where there is one, that of the work set (``macros/publish.sql``)."""
+    schema, configured = node["schema"], node["config"].get("schema")
+    if configured not in ("intermediate", "marts"):
+        return (schema,)
+    return schema, f"{schema.removesuffix(configured)}next_{configured}"
 
 
 def _is_no_table(node: Mapping[str, Any]) -> bool:

@@ -1,6 +1,7 @@
 """The marts as read by one role, and the records of the landing and the tests."""
 
 import concurrent.futures
+import contextlib
 import dataclasses
 import datetime
 import os
@@ -29,7 +30,7 @@ _MOST_MONTHS = 36
 
 @dataclasses.dataclass
 class Records:
-    """The time of the last landing, and the results of the last build's tests."""
+    """The landing that the marts are of, and the results of the tests of their build."""
 
     run_id: str
     landed_at: datetime.datetime | None
@@ -61,7 +62,7 @@ def login(role: str) -> tuple[str, str | None, str | None]:
 
 
 def read(role: str, queries: Sequence[str]) -> Marts:
-    """Run the queries side by side.
+    """Run the queries side by side, all on one snapshot: no page has figures of two builds.
 
     Raises:
         SandboxError: the sandbox has no such role.
@@ -71,11 +72,17 @@ def read(role: str, queries: Sequence[str]) -> Marts:
     name, user, password = login(role)
     path = f"{PREFIX}marts" if role == "pii_reader" else f"{PREFIX}marts_masked,{PREFIX}marts"
 
+    def connect() -> Any:
+        connection = psycopg2.connect("", user=user, password=password, options=f"-c search_path={path}")
+        connection.set_session("repeatable read", readonly=True)
+        return connection
+
     def run(query: str, **parameters: Any) -> tuple[list[Row], str]:
         statement = _QUERIES.get_template(f"{query}.sql").render(parameters)
-        connection = psycopg2.connect("", user=user, password=password, options=f"-c search_path={path}")
+        connection = connect()
         try:
             with connection, connection.cursor() as cursor:
+                cursor.execute("set transaction snapshot %s", (snapshot,))
                 cursor.execute(statement)
                 names = [column.name for column in cursor.description or ()]
                 rows = [dict(zip(names, map(_plain, names, row), strict=True)) for row in cursor.fetchall()]
@@ -83,14 +90,17 @@ def read(role: str, queries: Sequence[str]) -> Marts:
         finally:
             connection.close()
 
-    ((period,), _) = run("period")
-    if period["first_month"] is None:
-        raise LookupError("the marts hold no sale that was kept: there is nothing to show")
-    months = _months(period["first_month"], period["last_month"])[-_MOST_MONTHS:]
-    window = {"first_month": months[0], "last_month": months[-1], "pace_month": months[-6:][0]}
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        found = pool.map(lambda query: run(query, data_day=period["data_day"], **window), queries)
-        results = dict(zip(queries, found, strict=True))
+    with contextlib.closing(connect()) as first, first.cursor() as cursor:
+        cursor.execute("select pg_export_snapshot()")
+        ((snapshot,),) = cursor.fetchall()
+        ((period,), _) = run("period")
+        if period["first_month"] is None:
+            raise LookupError("the marts hold no sale that was kept: there is nothing to show")
+        months = _months(period["first_month"], period["last_month"])[-_MOST_MONTHS:]
+        window = {"first_month": months[0], "last_month": months[-1], "pace_month": months[-6:][0]}
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            found = pool.map(lambda query: run(query, data_day=period["data_day"], **window), queries)
+            results = dict(zip(queries, found, strict=True))
     return Marts(
         role=name,
         shows_names=role == "pii_reader",
@@ -103,8 +113,10 @@ def read(role: str, queries: Sequence[str]) -> Marts:
 
 def records() -> Records:
     """The records of the landing and the tests. They are read with dbt's login, because no analyst may read them."""
-    last = last_landing.last_landing(raw_schema(os.environ.get("MYSQL_DATABASE") or "classicmodels"))
-    builds = quality.builds(f"{PREFIX}quality", 1)
+    published = quality.publication(f"{PREFIX}quality")
+    raw = raw_schema(os.environ.get("MYSQL_DATABASE") or "classicmodels")
+    last = last_landing.last_landing(raw, published.loaded_at if published else None)
+    builds = quality.builds(f"{PREFIX}quality", 1, published.invocation_id if published else "")
     scores = list(builds[0].scores.values()) if builds else []
     return Records(
         run_id=last.run_id if last else "",
