@@ -79,7 +79,7 @@ def _send(title: str, body: str, console: TextIO) -> bool:
 
         logging.getLogger("apprise").disabled = True  # its messages quote addresses
         sender = apprise.Apprise()
-        if sender.add(urls) and sender.notify(body=body, title=title):
+        if sender.add(urls) and sender.notify(body=body, title=title, body_format="text"):
             return True
         print("error: the alert was not taken by all that ALERT_URLS names. It is:", file=console)
     print(f"{title}\n{body}", file=console, flush=True)

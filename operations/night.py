@@ -89,6 +89,7 @@ class Night:
             self._passed.add("published")
             self._run.is_published = True
             self._step("freshness", lambda step: self._dbt(step, "source", "freshness"))
+            os.environ.pop("DBT_SET", None)
             if os.environ.get("NIGHT_PAGES", "").strip() != "false":
                 self._step("docs", self._docs)
                 if Path("serving/dashboards").exists():
@@ -199,7 +200,6 @@ class Night:
         from catalog import site
         from catalog.lineage import LineageError
 
-        os.environ.pop("DBT_SET")
         target = Path(os.environ.get("DBT_TARGET_PATH") or "target")
         for name in ("last_build.json", "sources.json"):
             if (TARGET / name).exists():
