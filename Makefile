@@ -124,8 +124,8 @@ test: setup ## the tests of every day; WORKERS=0 runs them one by one
 	@$(PYTEST)
 
 ##@ Prove
-test-deep: setup .venv-infra/installed $(SERVING) ## hazards, faults, security, serving, review, redshift side by side
-	@$(PYTEST) tests/hazards tests/faults $(SECURITY) tests/review tests/redshift $(wildcard tests/serving)
+test-deep: setup .venv-infra/installed $(SERVING) ## hazards, faults, security, serving, review, redshift, nights side by side
+	@$(PYTEST) tests/hazards tests/faults $(SECURITY) tests/review tests/redshift tests/operations $(wildcard tests/serving)
 test-hazards: setup ## a hostile MySQL schema, value by value
 	@$(BIN)/pytest tests/hazards
 test-mysql: setup ## landing and hazards on MySQL 5.6; needs npm, which fetches it

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,13 +21,12 @@ import yaml
 from landing.environment import SettingsError
 from landing.warehouse.session import WarehouseUnavailable
 from operations import alerts, records, status
-from operations.problems import OF_SERVERS, WORTH_A_RETRY, Problem, of_dbt, of_landing
+from operations.problems import WORTH_A_RETRY, Problem, of_dbt, of_landing
 from operations.records import Step
 
 TARGET = Path("target/night")
 _BUILDS = 3
 """At most so many, if a landing is published during each."""
-_CODES = {"lock": 4, "land": 5, "build": 6, "publish": 7}
 _JUMP, _RULE = "profile of the landing: ", "rule of the source "
 
 
@@ -83,6 +83,7 @@ class Night:
     def _steps(self) -> None:
         parsed = threading.Thread(target=self._parse)
         parsed.start()  # while the landing waits for its servers
+        self._run.landed_at = "" if self._land else next((run.landed_at for run in records.runs() if run.landed_at), "")
         landed = not self._land or self._step("land", self._landing)
         parsed.join()
         if landed and self._build_and_publish():
@@ -118,7 +119,7 @@ class Night:
         with contextlib.suppress(KeyboardInterrupt):
             while not self._stopped:
                 step.attempts += 1
-                problem = work(step)
+                problem = self._try(step, work)
                 if problem is None or problem.runbook not in WORTH_A_RETRY or step.attempts > self._retries:
                     break
                 self._say(f"{name}: {problem.what} Again in {self._pause} s.")
@@ -129,10 +130,16 @@ class Night:
             self._problems.append(problem)
         if step.status == "ok":
             self._passed.add(name)
-        self._say(
-            f"{name:<11}{step.status:<8}{step.seconds:7.1f} s{'' if step.rows is None else f'  {step.rows:,} rows'}"
-        )
+        rows = "" if step.rows is None else f"  {step.rows:,} rows"
+        self._say(f"{name:<11}{step.status:<8}{step.seconds:7.1f} s{rows}")
         return step.status == "ok"
+
+    def _try(self, step: Step, work: Callable[[Step], Problem | None]) -> Problem | None:
+        try:
+            return work(step)
+        except Exception as error:  # a fault of the night's own ends in an alert, too; its message may quote a row
+            traceback.print_tb(error.__traceback__)
+            return Problem(step.name, "other", f"{type(error).__name__} in the step {step.name}")
 
     def _landing(self, step: Step) -> Problem | None:
         report = records.FOLDER / f"{self._run.run_id}.landing"
@@ -142,7 +149,7 @@ class Night:
         tables = said.get("tables", ())
         step.rows = self._run.rows = sum(table["rows"] for table in tables)
         self._run.exceptions = sum(table["cast_exceptions"] for table in tables)
-        self._run.landed_at = said.get("loaded_at", "")  # empty if it failed
+        self._run.landed_at = said.get("loaded_at", "")
         return of_landing(code, said) if code else None
 
     def _parse(self) -> None:
@@ -175,7 +182,7 @@ class Night:
         for result in results:
             node, status = result.node, str(result.status)
             if node.resource_type == "test":
-                kind = getattr(node.test_metadata, "name", "") if getattr(node, "test_metadata", None) else ""
+                kind = getattr(getattr(node, "test_metadata", None), "name", "")
                 dimension = node.config.meta.get("dimension") or of_kinds.get(kind, "unclassified")
                 counts = self._run.tests.setdefault(dimension, {})
                 counts[status] = counts.get(status, 0) + 1
@@ -187,9 +194,7 @@ class Night:
         # up to what the sentence says of rows: keys and remedies stay in the log
         self._run.jumps = [said.split(": ", 1)[1].split(". If")[0] for said in self._warnings if said.startswith(_JUMP)]
         self._run.rules = [said.split(_RULE)[1].split("), first")[0] + ")" for said in self._warnings if _RULE in said]
-        self._run.exceptions += sum(
-            model["rows"] or 0 for model in self._run.models if model["name"] == "source_exceptions"
-        )
+        self._run.exceptions += sum(m["rows"] or 0 for m in self._run.models if m["name"] == "source_exceptions")
         if (TARGET / "run_results.json").exists():
             shutil.copyfile(TARGET / "run_results.json", TARGET / "last_build.json")
 
@@ -219,8 +224,8 @@ class Night:
 
     def _call(self, *words: str) -> int:
         """A program of the project, its output in the log."""
-        words = (sys.executable, "-m", *words)
-        self._child = subprocess.Popen(words, stdin=subprocess.DEVNULL, start_new_session=True)
+        command = [sys.executable, "-m", *words]
+        self._child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
         try:
             return self._child.wait()
         except KeyboardInterrupt:  # the child was told: a landing ends after its statement
@@ -238,7 +243,9 @@ class Night:
         elif not refused:
             self._passed.add("end")
         run.status = "stopped" if self._stopped else "published" if published else "refused" if refused else "failed"
-        run.ended_at, run.exit_code = records.now(), self._exit_code(published)
+        first = self._problems[0] if self._problems else None
+        run.exit_code = 128 + self._stopped if self._stopped else first.exit_code(published) if first else 0
+        run.ended_at = records.now()
         run.problems = [dataclasses.asdict(problem) for problem in self._problems]
         records.save(run)
         if not refused:
@@ -252,14 +259,6 @@ class Night:
             status.write()
         self._say(f"{run.status}, exit code {run.exit_code}, {run.seconds} s; {run.log if not refused else 'no log'}")
         return run.exit_code
-
-    def _exit_code(self, published: bool) -> int:
-        if self._stopped:
-            return 128 + self._stopped
-        if published or not self._problems:
-            return 1 if self._problems else 0
-        first = self._problems[0]
-        return 2 if first.runbook == "settings" else 3 if first.runbook in OF_SERVERS else _CODES[first.step]
 
     def _stop(self, number: int, _frame: object) -> None:
         """dbt hears of SIGINT by itself; a second signal ends the process at once."""

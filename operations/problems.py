@@ -21,6 +21,8 @@ _RUNBOOKS = (
 WORTH_A_RETRY = ("source-down", "warehouse-down")
 OF_SERVERS = ("wrong-password", "certificate", "disk-full", "source-down", "warehouse-down")
 
+_CODES = {"lock": 4, "land": 5, "build": 6, "publish": 7}
+
 
 @dataclasses.dataclass
 class Problem:
@@ -36,6 +38,11 @@ class Problem:
     @property
     def cause(self) -> str:
         return " ".join((self.runbook, *sorted(self.names)))
+
+    def exit_code(self, published: bool) -> int:
+        if published:
+            return 1
+        return 2 if self.runbook == "settings" else 3 if self.runbook in OF_SERVERS else _CODES[self.step]
 
 
 def runbook_of(message: str) -> str:

@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import psycopg2
+import psycopg2.errorcodes
 from psycopg2.extras import execute_values
 
 from landing.settings import Settings, from_environment
-from landing.warehouse.session import connect
+from landing.warehouse.session import WarehouseUnavailable, connect
 
 FOLDER = Path("logs/night")
 _TABLES = {
@@ -177,8 +178,10 @@ def lock_of_the_warehouse(settings: Settings, wait: int) -> Any:
             cursor.execute(f"set statement_timeout to {max(1, wait) * 1000}")
             cursor.execute("begin")
             cursor.execute(f"lock table {schema}.night_lock")
-    except psycopg2.Error:
+    except psycopg2.Error as error:
         connection.close()
+        if error.pgcode != psycopg2.errorcodes.QUERY_CANCELED:
+            raise WarehouseUnavailable(f"SQLSTATE {error.pgcode}") from None
         raise AnotherNight("Another night is running, by the lock in the warehouse.") from None
     return connection
 
