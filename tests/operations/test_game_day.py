@@ -47,6 +47,7 @@ class House:
     authority: Authority
     environment: dict[str, str] = dataclasses.field(repr=False)
     texts: list[str] = dataclasses.field(default_factory=list)
+    begun: list["subprocess.Popen[bytes]"] = dataclasses.field(default_factory=list)
 
     def call(self, *words: str, **environment: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
@@ -56,7 +57,7 @@ class House:
             capture_output=True,
             text=True,
             check=False,
-            timeout=400,
+            timeout=900,
         )
 
     def night(self, **environment: str) -> tuple[int, list[str]]:
@@ -90,6 +91,7 @@ class House:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
+        self.begun.append(process)
         for _ in range(1200):
             for name in set(self.records()) - before:
                 if any(found["name"] == step for found in self.records()[name]["steps"]):
@@ -164,7 +166,11 @@ def house(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         names = {"MYSQL_DATABASE": DATABASE, "DBT_SCHEMA_PREFIX": PREFIX, "ALERT_URLS": sink.urls}
         quick = {"NIGHT_RETRIES": "0", "NIGHT_PAGES": "false", "INGEST_LOCK_WAIT_SECONDS": "5"}
         environment = own | servers.environment | servers.logins | names | quick
-        yield House(folder, servers, sink, Authority(folder / "authority"), environment)
+        house = House(folder, servers, sink, Authority(folder / "authority"), environment)
+        yield house
+        for process in house.begun:  # a test that failed may have left one
+            process.kill()
+            process.wait()
     mysql.stop()
     sandbox_up()
     with servers.mysql() as connection, connection.cursor() as cursor:
@@ -186,7 +192,7 @@ def test_two_runs_at_once(house: House) -> None:
     """The first is a good night, with all its pages; the second leaves at once."""
     first = house.begin("land", NIGHT_PAGES="true")
     assert house.night() == (4, ["two runs at once"])
-    assert first.wait(timeout=400) == 0, house.last
+    assert first.wait(timeout=900) == 0, house.last
     assert house.told() == ["over: two runs at once"]
     run = next(run for run in house.records().values() if run["status"] == "published")
     steps = ["land", "build", "publish", "freshness", "docs", "dashboards"]
