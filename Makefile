@@ -62,6 +62,10 @@ roles: setup ## make the warehouse's roles (docs/privacy.md)
 run: setup ## land, then dbt build: what a scheduler calls; TARGET=redshift
 	@$(WITH_SERVERS) $(BIN)/python -m ingestion
 	@$(WITH_SERVERS) $(BIN)/dbt build --exclude-resource-type unit_test
+night: setup ## land, build, test, publish, pages, alerts: for cron and systemd
+	@$(WITH_SERVERS) $(BIN)/python -m operations night $(ARGS)
+status: setup ## is it fresh, what is broken, the last runs; ARGS="--max-age 26h" alerts
+	@$(BIN)/python -m operations status $(ARGS)
 freshness: setup ## fail if the last landing is older than the contracts allow
 	@$(WITH_SERVERS) $(BIN)/dbt source freshness
 migrate: setup ## once after an update: take over snapshots of an earlier version
@@ -120,8 +124,8 @@ test: setup ## the tests of every day; WORKERS=0 runs them one by one
 	@$(PYTEST)
 
 ##@ Prove
-test-deep: setup .venv-infra/installed $(SERVING) ## hazards, faults, security, serving, review, redshift side by side
-	@$(PYTEST) tests/hazards tests/faults $(SECURITY) tests/review tests/redshift $(wildcard tests/serving)
+test-deep: setup .venv-infra/installed $(SERVING) ## hazards, faults, security, serving, review, redshift, nights side by side
+	@$(PYTEST) tests/hazards tests/faults $(SECURITY) tests/review tests/redshift tests/operations $(wildcard tests/serving)
 test-hazards: setup ## a hostile MySQL schema, value by value
 	@$(BIN)/pytest tests/hazards
 test-mysql: setup ## landing and hazards on MySQL 5.6; needs npm, which fetches it

@@ -32,7 +32,8 @@ def last_landing(schema: str, until: datetime.datetime | None = None) -> LastLan
                 return None
             cursor.execute(
                 f"select run_id, source_database, started_at, finished_at, loaded_at from {records}_runs"
-                " where loaded_at <= coalesce(%s, 'infinity') order by loaded_at desc limit 1",
+                " where loaded_at <= coalesce(cast(%s as timestamp with time zone), 'infinity')"
+                " order by loaded_at desc limit 1",
                 (until,),
             )
             run = cursor.fetchone()

@@ -6,7 +6,9 @@ import ssl
 from collections.abc import Mapping
 from pathlib import Path
 
-SECRET = re.compile(r"(?:MYSQL|PG|REDSHIFT|INGEST|DBT|ROLE|MASKING|ERASURE|DASHBOARDS|EMBEDDED)[A-Z_]*(?:PASSWORD|KEY)")
+SECRET = re.compile(
+    r"(?:MYSQL|PG|REDSHIFT|INGEST|DBT|ROLE|MASKING|ERASURE|DASHBOARDS|EMBEDDED)[A-Z_]*(?:PASSWORD|KEY)|ALERT_URLS"
+)
 """The project's passwords and keys. ``<name>_FILE`` may give the path of a file with the secret instead."""
 _LOCAL = ("127.0.0.1", "localhost", "::1")
 

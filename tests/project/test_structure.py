@@ -17,6 +17,7 @@ FOLDERS = (
     "infra",
     "ingestion",
     "landing",
+    "operations",
     "privacy",
     "review",
     "sandbox",

@@ -33,11 +33,11 @@ class Authority:
         self.file = folder / "authority.pem"
         self.file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
-    def server(self, *names: str) -> tuple[Path, Path]:
-        """Certificate and key of a server of these names and addresses."""
+    def server(self, *names: str, ends: datetime.timedelta = datetime.timedelta(days=1)) -> tuple[Path, Path]:
+        """Certificate and key of a server of these names and addresses; it ends so long from now."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, names[0])])
-        certificate = self._sign(subject, key, x509.BasicConstraints(ca=False, path_length=None), names)
+        certificate = self._sign(subject, key, x509.BasicConstraints(ca=False, path_length=None), names, ends)
         files = self._folder / "server.pem", self._folder / "server.key"
         files[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
         files[1].write_bytes(
@@ -54,12 +54,13 @@ class Authority:
         key: ec.EllipticCurvePrivateKey,
         constraints: x509.BasicConstraints,
         names: tuple[str, ...] | list[str],
+        ends: datetime.timedelta = datetime.timedelta(days=1),
     ) -> x509.Certificate:
         now = datetime.datetime.now(datetime.timezone.utc)
         builder = (
             x509.CertificateBuilder(self._name, subject, key.public_key(), x509.random_serial_number())
             .not_valid_before(now - datetime.timedelta(hours=1))
-            .not_valid_after(now + datetime.timedelta(days=1))
+            .not_valid_after(now + ends)
             .add_extension(constraints, critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
             .add_extension(
