@@ -275,7 +275,7 @@ def _types(words: list[str], closing: dict[int, int]) -> Iterator[tuple[int, str
     if re.match(r"CREATE (?:\w+ )*TABLE ", line) and "(" in words:
         start = words.index("(")
         if words[start - 1] != "AS":
-            columns = [part for part in _split(words, closing, start) if len(part) > 1]
+            columns = [part for part in _split(words, closing, start) if len(part) > 1 and words[part[0]] != "LIKE"]
     columns += [[at + 1, at + 2] for at, word in enumerate(words) if word == "COLUMN" and words[at - 1] == "ADD"]
     for name, after, *_ in columns:
         places.append(after)

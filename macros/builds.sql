@@ -28,7 +28,7 @@
     {{ return(none) }}
 {%- endmacro %}
 
-{#- On-run-start: the landing that this run starts from. -#}
+{#- On-run-start, the last: the landing that this run starts from. On Redshift what a hook writes after dbt looked for a table is lost without a commit. -#}
 {% macro record_build() -%}
     {%- if execute and flags.WHICH in ('build', 'run', 'snapshot') and quality_is_recorded() -%}
         {%- if not work_set() and run_query("select 1 from " ~ quality_relation('publications') ~ " limit 1").rows -%}
@@ -45,7 +45,8 @@
             false,
             false
         from {{ source('classicmodels', '_landing_runs') }} as landing_runs
-        having count(*) > 0
+        having count(*) > 0;
+        commit
     {%- endif -%}
 {%- endmacro %}
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import PROJECT
-from tests.redshift.conftest import AWS_SECRET, PATHS, READER, Day, Redshift, dbt
+from tests.redshift.conftest import AWS_SECRET, PATHS, PUBLISHED, READER, Day, Redshift, dbt
 from tests.redshift.proxy import Proxy
 
 MARTS = {f"marts.{path.stem}" for path in (PROJECT / "models" / "marts").glob("*.sql")}
@@ -63,6 +63,18 @@ def test_the_second_build_was_incremental(days: list[Day]) -> None:
     assert old & new and old - new and new - old, "some lines stay, some change or go, some come"
 
 
+def test_the_second_build_replaced_changed_orders_alone(days: list[Day], redshift: Redshift, stand_in: Proxy) -> None:
+    """The builds and profiles of the landing were recorded, and the second build went by them."""
+    for prefix in PATHS:
+        builds = "next_builds" if prefix == PUBLISHED else "builds"
+        marts = f"{prefix}_next_marts" if prefix == PUBLISHED else f"{prefix}_marts"
+        assert redshift.query(f"select is_complete from {prefix}_quality.{builds}") == [(True,), (True,)]
+        assert redshift.query(f"select count(distinct table_name) from {prefix}_quality.profiles") == [(8,)]
+        deleted = [" ".join(text.split()) for text in stand_in.statements if "delete from" in text]
+        table = f'"{stand_in.backend.database}"."{marts}"."fct_order_lines"'
+        assert any(f"delete from {table} where order_number in (" in text for text in deleted)
+
+
 def test_tables_have_the_keys_that_the_configuration_says(days: list[Day], redshift: Redshift) -> None:
     """As the system views tell them, after the first build and after the incremental one."""
     marts = [
@@ -95,7 +107,7 @@ def test_staging_views_bind_late(days: list[Day], redshift: Redshift) -> None:
     found = redshift.query(
         "select distinct view_schema, view_name from pg_get_late_binding_view_cols()"
         " cols(view_schema name, view_name name, col_name name, col_type varchar, col_num int)"
-        " where view_schema in ('check_views_staging', 'check_show_staging')"
+        " where view_schema in ('check_views_staging', 'check_show_next_staging')"
     )
     assert len(found) == 2 * len(list((PROJECT / "models" / "staging" / "classicmodels").glob("*.sql")))
 
@@ -106,7 +118,8 @@ def test_the_readers_may_read_every_mart_and_nothing_else(days: list[Day], redsh
         f" where identity_name = '{READER}'"
     )
     marts = {name.removeprefix("marts.") for name in days[1].tables["postgres"] if name.startswith("marts.")}
-    assert set(granted) == {(f"{prefix}_marts", name, "select") for prefix in PATHS for name in marts}
+    schemas = [f"{prefix}_marts" for prefix in PATHS] + [f"{PUBLISHED}_next_marts"]  # whose schema they may not enter
+    assert set(granted) == {(schema, name, "select") for schema in schemas for name in marts}
 
 
 def test_texts_fit_in_bytes(days: list[Day], redshift: Redshift) -> None:
