@@ -301,18 +301,17 @@ def test_a_column_is_blanked(house: House) -> None:
     assert (code, sorted(told)) == (6, sorted(["unlikely landing", *(f"over: {n}" for n in over if n not in skipped)]))
     assert "customers.phone is emptied" in house.last["problems"][0]["what"]
     assert house.published() == before
-    house.source(
-        "update customers join kept using (customerNumber) set customers.phone = kept.phone", "drop table kept"
-    )
+    house.source("update customers set phone = concat('555-', customerNumber)")
 
 
 def test_a_test_fails(house: House) -> None:
+    """A name that differs in blanks alone is another row of MySQL, and the same of the star schema."""
     before = house.published()
-    house.source("update orderdetails set quantityOrdered = -quantityOrdered order by orderNumber, productCode limit 1")
+    house.source("insert into productlines (productLine) select concat(' ', productLine) from productlines limit 1")
     assert house.night() == (6, ["failing test"])
     assert house.last["problems"][0]["names"] and house.published() == before
     assert "Sales dashboard (Sales Analytics)" in house.texts[-1]
-    house.source("update orderdetails set quantityOrdered = -quantityOrdered where quantityOrdered < 0")
+    house.source("delete from productlines where productLine like ' %'")
 
 
 def test_a_run_is_killed(house: House) -> None:
