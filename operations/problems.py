@@ -84,7 +84,8 @@ def of_dbt(step: str, results: Iterable[Any], exception: object) -> Problem:
     if names:
         tests = all(unique_id.startswith("test.") for unique_id in nodes)
         listed = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-        what = f"{len(names)} {'tests failed' if tests else 'models or tests failed'}: {listed}{detail}"
+        kind = ("test" if tests else "model or test") + ("s" if len(names) > 1 else "")
+        what = f"{len(names)} {kind} failed: {listed}{detail}"
         return Problem(step, "failing-test" if tests else "failing-model", what, names, nodes)
     sentence = " ".join(re.sub(r"^.*Error.*\n?|\n\s*(>|in macro|called by).*", " ", said, flags=re.MULTILINE).split())
     runbook = "publication-refused" if step == "publish" else "other"
