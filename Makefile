@@ -59,7 +59,7 @@ mysql: setup ## an SQL shell on the private MySQL, with all rights
 	@$(SANDBOX) mysql
 roles: setup ## make the warehouse's roles (docs/privacy.md)
 	@$(SANDBOX) roles
-run: setup ## land, then dbt build: what a scheduler calls; TARGET=redshift
+run: setup ## land, then dbt build in place; TARGET=redshift
 	@$(WITH_SERVERS) $(BIN)/python -m ingestion
 	@$(WITH_SERVERS) $(BIN)/dbt build --exclude-resource-type unit_test
 night: setup ## land, build, test, publish, pages, alerts: for cron and systemd
@@ -147,6 +147,8 @@ test-redshift: setup .venv-infra/installed ## the project by dbt-redshift, throu
 	@$(PYTEST) tests/redshift
 bench: setup ## the landing against a raw copy; SCALE=10 ARGS="--peers --linear"
 	@$(BIN)/python -m benchmarks.landing $(if $(filter file,$(origin SCALE)),,--scale $(SCALE)) $(ARGS)
+bench-night: setup ## a night against landing and building in place
+	@$(BIN)/python -m benchmarks.night $(if $(filter file,$(origin SCALE)),,--scale $(SCALE)) $(ARGS)
 bench-build: setup ## dbt build against the same SQL in psql
 	@$(BIN)/python -m benchmarks.build $(if $(filter file,$(origin SCALE)),,--scale $(SCALE)) $(ARGS)
 

@@ -1,3 +1,4 @@
+{{ config(meta={'dimension': 'timeliness'}) }}
 -- Balances run from the first to the last month with an order or a payment, features from a customer's first order to that last
 -- month, with no month missing and none beyond. Month by month: as many customers, and the same ones by the sum of their
 -- numbers, as should be there; that none is there twice is another test's.

@@ -1,3 +1,4 @@
+{{ config(meta={'dimension': 'accuracy'}) }}
 -- At the last month end every customer of the dimension has a balance, and it is all they ordered minus all they paid; what has no day,
 -- or one after the landing's month, is in source_exceptions and in no balance.
 with last_month as (

@@ -1,3 +1,4 @@
+{{ config(meta={'dimension': 'accuracy'}) }}
 -- Cost and list amount of a line are its pieces times the prices of the product's version in dim_products, and empty where that has none.
 -- Prices of today's version are those of raw: another test holds them.
 select

@@ -1,3 +1,4 @@
+{{ config(meta={'dimension': 'timeliness'}) }}
 -- The versions that are current say what the source says: no change has been missed, and nobody who was deleted is current. What is
 -- cleaned on the way (blanks, Unknown for what is missing) is said here once more, apart from the models.
 {%- set dimensions = {

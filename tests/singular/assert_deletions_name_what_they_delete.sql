@@ -1,3 +1,4 @@
+{{ config(meta={'dimension': 'timeliness'}) }}
 -- Facts hear of a row that went by the key it had. Where a table has lost its key in the source, deletions name nothing, and whatever
 -- went would stay in the facts: give the table its key back, land with --accept-drift, and build with --full-refresh.
 with landed_keys as (

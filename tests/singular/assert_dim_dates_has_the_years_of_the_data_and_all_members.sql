@@ -1,3 +1,4 @@
+{{ config(meta={'dimension': 'completeness'}) }}
 -- Whole calendar years, from the first to the last that an order, a payment or a landing falls in, and no other; "unknown",
 -- "sentinel" and "not yet" are there once.
 with days_seen as (

@@ -1,3 +1,4 @@
+{{ config(meta={'dimension': 'uniqueness'}) }}
 -- One row per day without gaps: as many days as lie between the first and the last.
 with days as (
     select

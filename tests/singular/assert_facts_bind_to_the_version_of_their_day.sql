@@ -1,3 +1,4 @@
+{{ config(meta={'dimension': 'accuracy'}) }}
 -- Every fact points to the one version of its member that binds the fact's date. Red after a landing that was
 -- published while dbt was building, or after `dbt run` without snapshots: the next build mends it.
 {%- set bindings = [

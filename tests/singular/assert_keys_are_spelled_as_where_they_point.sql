@@ -1,3 +1,4 @@
+{{ config(severity='warn', meta={'dimension': 'validity'}) }}
 -- MySQL takes 's10_1678' and 'S10_1678 ' for the code 'S10_1678', also in a foreign key. Here these are other codes, whose sales would be
 -- those of a product that has not arrived. It warns; source_exceptions names the rows. Spell them in the source as the row they point
 -- to has them.

@@ -1,3 +1,4 @@
+{{ config(meta={'dimension': 'accuracy'}) }}
 -- Every mart metrics_by_* holds all sales and costs of fct_order_lines and, where an order is in one row, all orders. What is owed is
 -- that of fct_customer_balances: month by month, and by country at the last one.
 {%- set amounts = ['gross_sales_amount', 'net_sales_amount', 'quantity_ordered', 'margin_amount', 'net_cost_amount', 'net_margin_amount'] %}

@@ -1,3 +1,4 @@
+{{ config(meta={'dimension': 'completeness'}) }}
 {%- set is_written = is_changed('order_number') -%}
 {%- set is_partial = is_written != 'true' or not execute -%}
 -- Lines, pieces and money in the fact equal those in raw, per product line and month: nothing lost, nothing doubled. In a build, of

@@ -1,3 +1,4 @@
+{{ config(meta={'dimension': 'accuracy'}) }}
 -- Every order is open, and cancelled, as dim_order_statuses says of its status; one that is not there is an open sale. A change of the
 -- file seeds/order_statuses.csv makes the facts anew; one of the table by hand shows here, until `dbt build --full-refresh`.
 with orders as (

@@ -1,3 +1,4 @@
+{{ config(meta={'dimension': 'accuracy'}) }}
 -- Every order of raw is in fct_orders once, with its own status, dates and customer, which its lines have too, and with their sums.
 {%- set is_changed = is_changed('order_number') %}
 {%- set of_the_order = ['customer_key', 'order_status', 'order_date_key', 'required_date_key', 'shipped_date_key'] %}

@@ -1,3 +1,4 @@
+{{ config(meta={'dimension': 'accuracy'}) }}
 -- Rep, office and location of an order are those of its own customer's and rep's version: one join too loose, such as on the
 -- postal code alone, sends sales to another place.
 with orders as (

@@ -1,3 +1,4 @@
+{{ config(meta={'dimension': 'accuracy'}) }}
 -- The payments in the fact are those in raw: the same ones per customer, day and amount, each as often.
 with both_sides as (
     select

@@ -1,3 +1,4 @@
+{{ config(meta={'dimension': 'accuracy'}) }}
 -- Who owes, and what, is the same in fct_receivables as in fct_customer_balances, customer by customer and month by month.
 select
     coalesce(balances.customer_number, receivables.customer_number) as customer_number,

@@ -1,3 +1,4 @@
+{{ config(meta={'dimension': 'accuracy'}) }}
 -- What was reported of a closed month, and its adjustments, are today's net sales of the month.
 select
     closed_months.year_month,

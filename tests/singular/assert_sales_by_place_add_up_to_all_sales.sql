@@ -1,3 +1,4 @@
+{{ config(meta={'dimension': 'accuracy'}) }}
 -- The trap this project was built against: a location joined on its postal code multiplied US sales by four. Sales by place
 -- must have as many orders, and as much money, as sales without a place. Each sum reads the table by itself: Postgres would copy a
 -- CTE that is read twice.

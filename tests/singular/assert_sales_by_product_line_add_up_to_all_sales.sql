@@ -1,3 +1,4 @@
+{{ config(meta={'dimension': 'accuracy'}) }}
 -- An order that lost its last line, or a line that moved to another product line, must not stay in what adds the lines up.
 -- Against the orders: their own sums are held against the lines and against raw.
 with by_product_line as (

@@ -1,3 +1,4 @@
+{{ config(meta={'dimension': 'accuracy'}) }}
 -- Whoever has features on a day has shares of product lines that hold on it, and these add up to 1, or to nothing when nothing was sold.
 -- The amounts behind them are all booked sales so far.
 with shares as (

@@ -1,3 +1,4 @@
+{{ config(meta={'dimension': 'timeliness'}) }}
 -- The stock of the day on which products landed last is what raw has, product by product.
 with stock_levels as (
     select * from {{ ref('fct_stock_levels') }}

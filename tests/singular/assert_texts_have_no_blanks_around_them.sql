@@ -1,3 +1,4 @@
+{{ config(meta={'dimension': 'validity'}) }}
 -- MySQL takes 'Norway  ' for 'Norway', a warehouse does not: what people group by has no blanks around it.
 {%- set texts = {
     'dim_customers': ['customer_name', 'contact_first_name', 'contact_last_name', 'phone', 'address_line1', 'address_line2', 'city', 'state', 'postal_code', 'country'],

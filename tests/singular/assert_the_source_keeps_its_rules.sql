@@ -1,3 +1,4 @@
+{{ config(severity='warn', meta={'dimension': 'validity'}) }}
 -- Rows of the source that break a rule of the source are rows of source_exceptions. The build goes on; its last lines name the first keys.
 select
     rule_name,

@@ -1,3 +1,4 @@
+{{ config(meta={'dimension': 'validity'}) }}
 -- The same for the rules that vars.rules_that_stop names: the build ends red.
 select
     rule_name,

@@ -1,3 +1,4 @@
+{{ config(meta={'dimension': 'accuracy'}) }}
 -- orders_obt has the lines of fct_order_lines with their status, dates and amounts, order by order.
 {%- set is_changed = is_changed('order_number') %}
 with order_lines as (

@@ -1,3 +1,4 @@
+{{ config(meta={'dimension': 'accuracy'}) }}
 -- What makes no version of a member (meta history: type 1) is the same in all its versions.
 {%- set dimensions = {
     ref('dim_customers'): ['customer_number', ['contact_first_name', 'contact_last_name', 'phone']],
