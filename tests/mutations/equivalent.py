@@ -107,6 +107,10 @@ EQUIVALENT: dict[str, str] = {
     "fct_sales_adjustments: inner join closed_months on differences.month_end_date_key = closed_months.month_end_date_key: inner -> left": (
         _ALWAYS_MATCHES
     ),
+    "int_months__closed: greatest(min(landing_days.loaded_at), min(first_version.valid_from)) as closed_at (#2): min -> max": (
+        "There is one first version."
+    ),
+    "int_months__closed: group by dates.date_key, dates.year_month: , dates.year_month -> ": "A day is in one month.",
     "versions: row_number() over (partition by {{ natural_key }} order by dbt_valid_from) as version_number,: dbt_valid_from -> dbt_valid_to": (
         _IN_ORDER
     ),
