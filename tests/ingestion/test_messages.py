@@ -173,14 +173,14 @@ def test_a_refusal_of_the_source(lane: Lane, password: str, statement: str) -> N
             cursor.execute("flush privileges")
         cursor.execute(statement.format(account=f"'{ROLE}'@'%'", database=lane.database, old=old))
     environment = {"MYSQL_USER": ROLE, "MYSQL_PASSWORD": password}
-    first = {"host": "127.0.0.1", "port": int(lane.environment["MYSQL_PORT"]), "user": ROLE, "password": password}
-    open_one = pymysql.connect(**first) if "max_" in statement else None
+    port = int(lane.environment["MYSQL_PORT"])
+    one = pymysql.connect(host="127.0.0.1", port=port, user=ROLE, password=password) if "max_" in statement else None
     said = refusal(lane, environment)
     with connection.cursor() as cursor:
         cursor.execute(f"drop user '{ROLE}'@'%'")
     connection.close()
-    if open_one:
-        open_one.close()
+    if one:
+        one.close()
     assert said.startswith("error: MySQL at 127.0.0.1:") and SOURCE[statement] in said, said
 
 
