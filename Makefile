@@ -118,7 +118,7 @@ capacity: setup ## estimate time, storage and cost on Redshift; ARGS=--help
 	@$(BIN)/python -m infra.capacity $(ARGS)
 lint-changed: setup ## the linters on files that differ from BASE=main
 	@$(BIN)/python -m checks changed --base $(BASE)
-review: setup ## compare the data of the working tree with BASE=main
+review: setup ## compare the data of the working tree with BASE=main; WAREHOUSE=address
 	@$(WITH_SERVERS) $(BIN)/python -m review --base $(BASE)
 test: setup ## the tests of every day; WORKERS=0 runs them one by one
 	@$(PYTEST)

@@ -26,8 +26,8 @@ EXIT = """exit code: 0 done, whether data changed or not; 1 a contract is broken
 read a changed model, a model no longer builds or a test newly fails; 2 wrong usage, or the review could not be made."""
 
 
-def review(base: str) -> report.Review:
-    """Build both sides and compare them.
+def review(base: str, warehouse: str = "") -> report.Review:
+    """Build both sides, on the landing and history of the warehouse at that address if there is one, and compare them.
 
     Raises:
         ReviewError: the review could not be made. Names the side and the reason.
@@ -36,16 +36,24 @@ def review(base: str) -> report.Review:
     clock = _Clock()
     commit = git.base_commit(base)
     connection = schemas.connect()
-    if not schemas.last_landing(connection):
+    source = build.Source(connection)
+    if warehouse:
+        source = build.Source(schemas.connect(warehouse), schemas.raw_schema())
+    elif not schemas.last_landing(connection):
         connection.close()  # filling the source empties the embedded warehouse
         _land()
         connection = schemas.connect()
-    landing = schemas.last_landing(connection)
+        source = build.Source(connection)
+    landing = schemas.last_landing(source.connection)
     if not landing:
         raise ReviewError("Nothing has landed; run `make run` and look at its messages.")
-    found = report.Review(base, checkout.describe(commit), landing[1])
+    source.connection.rollback()
+    copied = ", copied from the warehouse named, direct personal texts as hashes" if warehouse else ""
+    found = report.Review(base, checkout.describe(commit), landing[1] + copied)
     own = os.environ.get("DBT_SCHEMA_PREFIX", "").strip()
     prefixes = [f"{own}_{name}" if own else name for name in ("review_base", "review_head")]
+    if warehouse:
+        os.environ["DBT_RAW_SCHEMA"] = f"{prefixes[0]}_raw"
     kept_file = FOLDER / "base.json"
     kept = build.KeptBase.load(kept_file, build.fingerprint(commit, landing[0]))
     with contextlib.ExitStack() as stack:
@@ -71,7 +79,7 @@ def review(base: str) -> report.Review:
         plan = build.plan(found.base, found.head, found.changes)
 
         with clock.timed("build the base"):
-            build.build_base(sides[0], found.base, plan, kept, connection)
+            build.build_base(sides[0], found.base, plan, kept, connection, source)
             kept.save(kept_file)
         found.invented = kept.invented
         with clock.timed("build the head"):
@@ -133,11 +141,17 @@ def main(arguments: list[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--base", default="main", help="any git ref (default: %(default)s)")
+    parser.add_argument(
+        "--warehouse",
+        default=os.environ.get("WAREHOUSE", ""),
+        help="start from the landing and the snapshots of the Postgres at this address, which is only read;"
+        " texts that an erasure takes away are copied as hashes (default: WAREHOUSE, or the warehouse where it builds)",
+    )
     parser.add_argument("--reports", type=Path, default=REPORTS, help="folder of the reports (default: reports/)")
     options = parser.parse_args(arguments)
     try:
         with _alone():
-            found = review(options.base)
+            found = review(options.base, options.warehouse)
     except (ReviewError, CheckError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -40,6 +40,15 @@ class KeptBase:
         path.write_text(json.dumps(dataclasses.asdict(self)), encoding="utf-8")
 
 
+@dataclasses.dataclass
+class Source:
+    """The warehouse whose landing and history both sides start from."""
+
+    connection: Any
+    raw: str = ""
+    """Its raw schema, if it is another warehouse than the one where the review builds."""
+
+
 def fingerprint(commit: str, landing: str) -> str:
     """A hash of everything that decides the content of the base's schemas."""
     names = [
@@ -77,17 +86,27 @@ def plan(base: Manifest, head: Manifest, found: ProjectChanges) -> BuildPlan:
     return BuildPlan(changes.upstream(base, (before | read) & base["nodes"].keys()), base_tests, built, head_tests)
 
 
-def build_base(side: DbtSide, manifest: Manifest, wanted: BuildPlan, kept: KeptBase, connection: Any) -> None:
+def build_base(
+    side: DbtSide, manifest: Manifest, wanted: BuildPlan, kept: KeptBase, connection: Any, source: Source
+) -> None:
     """Build everything wanted and not kept from an earlier review."""
-    own = side.prefix.removesuffix("review_base")
-    stored = history.in_warehouse(connection, manifest, side.prefix, own)
-    content = f"{kept.fingerprint} {history.state(connection, stored)}"
+    own = "" if source.raw else side.prefix.removesuffix("review_base")
+    stored = history.in_warehouse(source.connection, manifest, side.prefix, own)
+    content = f"{kept.fingerprint} {history.state(source.connection, stored)}"
     if not schemas.is_prepared(connection, schemas_of(manifest), content):
         kept.results.clear()
         kept.invented.clear()
-        schemas.prepare(connection, side.prefix, schemas_of(manifest), content)
-        for uid, relation in stored.items():
-            history.copy(connection, relation, manifest["nodes"][uid]["relation_name"])
+        raw = [node for node in manifest["sources"].values() if node["schema"] == f"{side.prefix}_raw"]
+        schemas.prepare(connection, side.prefix, schemas_of(manifest) | {node["schema"] for node in raw}, content)
+        copied = [(relation, manifest["nodes"][uid]["relation_name"]) for uid, relation in stored.items()]
+        copied += [(f'"{source.raw}"."{node["identifier"]}"', node["relation_name"]) for node in raw]
+        personal = changes.erased(manifest)
+        for relation, to in copied:
+            if source.raw:
+                history.fetch(source.connection, connection, relation, to, personal)
+            else:
+                history.copy(connection, relation, to)
+    source.connection.rollback()  # so that no landing waits for this review
     snapshots = history.snapshots(manifest).keys() & wanted.base - kept.results.keys()
     if snapshots:
         kept.results |= side.run("build", *_RELATIONS_ONLY, "--select", *_selectors(manifest, snapshots))

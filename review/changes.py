@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from privacy.plan import ERASED_CLASSES
 from review.dbt import BUILT, Manifest
 
 _TEXT_ONLY_CONFIG = {"meta", "docs", "tags", "group", "access", "persist_docs"}
@@ -326,6 +327,11 @@ def not_additive(node: Any) -> set[str]:
 def personal(*manifests: Manifest) -> set[str]:
     """Names of columns with ``meta.pii`` in any model: a column of such a name is masked everywhere."""
     return {name for manifest in manifests for (_, name), mark in _marks(manifest).items() if mark}
+
+
+def erased(manifest: Manifest) -> set[str]:
+    """Names of columns of a class that an erasure takes away, in any model."""
+    return {name for (_, name), mark in _marks(manifest).items() if mark in ERASED_CLASSES}
 
 
 def said_to_be_harmless(manifest: Manifest) -> set[tuple[str, str]]:

@@ -218,7 +218,7 @@ h1 { font-size: 1.5rem; line-height: 1.25; } h2 { font-size: 1.15rem; margin: 2r
 p { margin: .5rem 0; } code { font: .86em ui-monospace, monospace; background: var(--soft); }
 .wide { overflow-x: auto; margin: .5rem 0; } table { border-collapse: collapse; font-size: .9rem; }
 th, td { text-align: left; vertical-align: top; padding: .3rem .7rem .3rem 0; border-bottom: 1px solid var(--line); }
-th { overflow-wrap: normal; } td { min-width: 6rem; } td:first-child:not(.n) { min-width: 11rem; }
+th { overflow-wrap: normal; } td { min-width: 8.5rem; } td:first-child:not(.n) { min-width: 11rem; }
 .n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; min-width: 0; }
 @media (max-width: 40rem) { /* each row a card, each cell with its column's name */
   table, tbody, tr { display: block; } thead, td.none { display: none; }

@@ -5,6 +5,8 @@ the data's days. So facts bind to both, and sums by place or product stay those 
 the landing's time, since a snapshot knows by it the rows it has seen.
 """
 
+import tempfile
+from collections.abc import Container
 from typing import Any
 
 from review.changes import relations
@@ -40,6 +42,25 @@ def copy(connection: Any, relation: str, to: str) -> None:
     rows(connection, f"create table {to} as select * from {relation}")
 
 
+def fetch(source: Any, connection: Any, relation: str, to: str, personal: Container[str]) -> None:
+    """Copy a relation of another warehouse. Texts of ``personal`` columns leave it as hashes."""
+    statement = (
+        "select quote_ident(attname), attname, format_type(atttypid, atttypmod), typcategory from pg_attribute"
+        " join pg_type on pg_type.oid = atttypid where attrelid = %s::regclass and attnum > 0 and not attisdropped"
+        " order by attnum"
+    )
+    made, read = [], []
+    for column, name, type_, category in rows(source, statement, (relation,)):
+        made.append(f"{column} {type_}")
+        masked = f"left(md5(trim({column})), length(trim({column})))" if category == "S" else "null"
+        read.append(masked if name in personal and category not in _NUMBERS_AND_TIMES else column)
+    rows(connection, f"create table {to} ({', '.join(made)})")
+    with tempfile.TemporaryFile() as file, source.cursor() as reader, connection.cursor() as writer:
+        reader.copy_expert(f"copy (select {', '.join(read)} from {relation}) to stdout", file)
+        file.seek(0)
+        writer.copy_expert(f"copy {to} from stdin", file)
+
+
 def make_second_versions(connection: Any, node: Any, day: str) -> bool:
     """Whether there were none, and there are now."""
     relation, key = node["relation_name"], node["config"]["unique_key"]
@@ -72,6 +93,7 @@ def make_second_versions(connection: Any, node: Any, day: str) -> bool:
     return True
 
 
+_NUMBERS_AND_TIMES = ("N", "D")  # Postgres' categories of types
 _COLUMNS = "select attname from pg_attribute where attrelid = %s::regclass and attnum > 0 and not attisdropped"
 
 

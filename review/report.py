@@ -381,7 +381,7 @@ def _checks(found: Review) -> list[Block]:
         (found.changes.tests, "there is a reason for each test that is gone or asks something else: {}"),
         (slower, "the longer time of {} is worth it"),
     )
-    items = [text[0].upper() + text[1:].format(_few(sorted(uids))) + "." for uids, text in asked if uids]
+    items = [text[0].upper() + text[1:].format(_list(sorted(uids), 1)) + "." for uids, text in asked if uids]
     return [HeadingBlock("For the reviewer"), CheckBlock(items)] if items else []
 
 
@@ -557,7 +557,7 @@ def _failures(found: Review) -> list[Block]:
             [
                 code(_name(uid)),
                 ", ".join(code(name) for name in _tested(found, uid)),
-                code(safe_message(found.after[uid]), 160),
+                code(safe_message(found.after[uid]), 120),
             ]
             for uid in found.new_failures
         ]

@@ -12,17 +12,24 @@ from review import ReviewError
 MARK = "Made by make review"
 
 
-def connect() -> Any:
-    """A connection to the warehouse that the environment names; every statement commits at once."""
+def connect(address: str = "") -> Any:
+    """A connection to the warehouse that the environment names, or to the one at ``address``, which it may only read.
+
+    Every statement commits at once; what is only read is of one moment, until a rollback.
+    """
     if not os.environ.get("PGHOST"):
         raise ReviewError("PGHOST is not set: run `make review`, or `python -m sandbox exec -- python -m review`.")
     if os.environ.get("DBT_TARGET") == "redshift":
         raise ReviewError("The review builds in Postgres; unset DBT_TARGET.")
     try:
-        connection = psycopg2.connect("")
-    except psycopg2.OperationalError:
-        raise ReviewError("The warehouse does not answer, or refuses the login; check PGHOST and its like.") from None
-    connection.autocommit = True
+        connection = psycopg2.connect(address)
+    except psycopg2.Error:
+        remedy = "WAREHOUSE" if address else "PGHOST and its like"
+        raise ReviewError(f"The warehouse does not answer, or refuses the login; check {remedy}.") from None
+    if address:
+        connection.set_session("REPEATABLE READ", readonly=True)
+    else:
+        connection.autocommit = True
     return connection
 
 
@@ -32,9 +39,13 @@ def rows(connection: Any, statement: Any, values: tuple[Any, ...] | None = None)
         return list(cursor.fetchall()) if cursor.description else []
 
 
+def raw_schema() -> str:
+    return os.environ.get("DBT_RAW_SCHEMA") or "raw_" + os.environ.get("MYSQL_DATABASE", "classicmodels")
+
+
 def last_landing(connection: Any) -> tuple[str, str] | None:
     """Run id and time of the last landing; None if nothing has landed."""
-    raw = os.environ.get("DBT_RAW_SCHEMA") or "raw_" + os.environ.get("MYSQL_DATABASE", "classicmodels")
+    raw = raw_schema()
     if rows(connection, "select to_regclass(%s)", (f'"{raw}"._landing_runs',)) == [(None,)]:
         return None
     statement = sql.SQL(
