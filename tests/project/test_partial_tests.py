@@ -99,13 +99,28 @@ def test_an_order_that_changed_is_looked_at_with_all_its_rows(warehouse: Warehou
     warehouse.execute(changed.format("-"))
 
 
+def test_what_failed_is_looked_at_again(warehouse: Warehouse) -> None:
+    warehouse.execute("update partial_quality.builds set loaded_at = loaded_at - interval '1 second'")
+    assert warehouse.dbt(*BUILD) == "fail" and warehouse.last_build() == (False, False, False)
+    assert warehouse.dbt(*BUILD) == "fail"
+
+
 def test_everything_is_looked_at_on_request(warehouse: Warehouse) -> None:
     assert warehouse.dbt("test", "--select", TEST) == "fail"
     assert warehouse.dbt(*BUILD, "--full-refresh") == "fail" and warehouse.last_build() == (True, False, False)
 
 
 def test_everything_is_looked_at_once_a_week(warehouse: Warehouse) -> None:
-    warehouse.execute("update partial_quality.builds set built_at = built_at - interval '8 days'")
+    """Also where tests looked at changes yesterday, or failed today when they looked at everything."""
+    add = "insert into partial_quality.builds select * from later"
+    warehouse.execute(
+        "update partial_quality.builds set built_at = built_at - interval '8 days'",
+        "create temporary table later as select * from partial_quality.builds where is_tested",
+        "update later set built_at = built_at + interval '7 days', is_whole = false",
+        add,
+        "update later set built_at = built_at + interval '22 hours', is_whole = true, is_tested = false",
+        add,
+    )
     assert warehouse.dbt("build", "--exclude-resource-type", "unit_test") == "fail"
     assert warehouse.last_build() == (True, True, False), "what failed a test is looked at again"
 
@@ -119,6 +134,12 @@ def test_an_earlier_landing_makes_its_tables_anew(warehouse: Warehouse) -> None:
 def test_other_code_makes_its_tables_anew_and_looks_at_everything(warehouse: Warehouse) -> None:
     warehouse.execute("update partial_quality.builds set code = 'of before'")
     assert warehouse.dbt(*BUILD) == "fail" and warehouse.last_build() == (True, False, False)
-    assert warehouse.dbt("run", "--select", "orders_obt") == "pass"
+    warehouse.execute(
+        "create temporary table left_behind as select * from partial_intermediate.int_orders__bound limit 1",
+        "update left_behind set order_number = 1",
+        "insert into partial_intermediate.int_orders__bound select * from left_behind",
+    )
+    assert warehouse.dbt("run", "--select", "int_orders__bound", "orders_obt") == "pass"
+    assert warehouse.execute("select * from partial_intermediate.int_orders__bound where order_number = 1") == []
     assert warehouse.dbt(*BUILD) == "pass" and warehouse.last_build() == (True, False, False)
     warehouse.plant()
