@@ -35,14 +35,14 @@ class LintFinding:
         return f"::warning file={path},line={self.line},col={self.column}::{self.rule}: {text}"
 
 
-def findings(files: Sequence[Path], python: bool = True) -> list[LintFinding]:
+def findings(files: Sequence[Path]) -> list[LintFinding]:
     """What the linters find in these files, in order of place.
 
     Raises:
         CheckError: a linter did not run.
     """
     sql = [path for path in files if path.suffix == ".sql" and path.as_posix().startswith(_SQL_FOLDERS)]
-    code = [path for path in files if path.suffix == ".py"] if python else []
+    code = [path for path in files if path.suffix == ".py"]
     with ThreadPoolExecutor() as pool:
         work = [pool.submit(_sqlfluff, sql, dialect, options) for dialect, options in _DIALECTS if sql]
         work += [pool.submit(step, code) for step in (_ruff, _ruff_format) if code]

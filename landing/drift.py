@@ -89,6 +89,13 @@ def vanished(followed: Iterable[str], present: set[str], views: set[str]) -> dic
     }
 
 
+def may_be(table: TablePlan, known: Sequence[KnownColumn]) -> bool:
+    """Whether a table has the columns of a vanished one, so that it may be that table under a new name."""
+    return {(old.source_column, old.source_type) for old in known} == {
+        (column.source.name, column.source_type) for column in table.columns
+    }
+
+
 def _raw_holds(old: str, new: str) -> bool:
     """Whether a raw column can become ``new`` and lose nothing."""
     integers = {"smallint": 5, "integer": 10, "bigint": 19, "numeric(20,0)": 20}

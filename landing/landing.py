@@ -16,8 +16,8 @@ from pathlib import Path
 import psycopg2
 
 from landing import drift
-from landing.columns import TablePlan
-from landing.drift import DriftVerdict
+from landing.columns import SourceTable, TablePlan
+from landing.drift import DriftVerdict, KnownColumn
 from landing.files import CopyResult, RowFile
 from landing.mysql.connection import MySqlSource, TableUnreadable
 from landing.mysql.types import holds
@@ -159,7 +159,7 @@ class Landing:
         views = {table.name for table in found if table.is_view}
         columns = [f"{table.name}.{column.name}" for table in found for column in table.columns]
         self.settings.check_patterns({table.name for table in found} - views | followed.keys(), views, columns)
-        self._judge_vanished(followed, {table.name for table in found}, views, {table.name for table in plans})
+        self._judge_vanished(known, followed, found, plans)
         accepted = []
         for table in plans:
             verdict = self._verdicts[table.name] = drift.judge(table, known.get(table.name, []), holds)
@@ -185,15 +185,27 @@ class Landing:
             accepted.append(table)
         return accepted
 
-    def _judge_vanished(self, followed: dict[str, str], present: set[str], views: set[str], planned: set[str]) -> None:
-        may_land = present if self.settings.with_views else present - views
+    def _judge_vanished(
+        self,
+        known: dict[str, list[KnownColumn]],
+        followed: dict[str, str],
+        found: list[SourceTable],
+        plans: list[TablePlan],
+    ) -> None:
+        views = {table.name for table in found if table.is_view}
+        may_land = {table.name for table in found if self.settings.with_views or not table.is_view}
+        new = [table for table in plans if table.source.name not in followed]
         for source_table, reason in drift.vanished(filter(self.settings.wants, followed), may_land, views).items():
-            report = self._reports[source_table] = TableReport(source_table)
+            report, name = TableReport(source_table), followed[source_table]
+            self._reports[source_table] = report
+            if renamed := [table.source.name for table in new if drift.may_be(table, known[name])]:
+                reason += f" (renamed to {' or '.join(renamed)}?)"
             if self.settings.accept_drift:
-                name = followed[source_table]
-                self._forgotten[name] = name if name in planned else ""
-                fate = f"another table lands as {name} now" if name in planned else "its raw rows stay"
-                report.status, report.notes = "landed", [f"{reason}: {fate}, and it is not followed any more"]
+                successor = name if any(table.name == name for table in plans) else ""
+                self._forgotten[name] = successor
+                kept = f"{self.settings.raw_schema}.{name}"
+                fate = f"another table lands as {name} now" if successor else f"its last rows stay in {kept}"
+                report.status, report.notes = "let go", [f"{reason}: {fate}, and it is not followed any more"]
             else:
                 report.reason = f"{reason}. The last good rows are untouched; to stop following it: --accept-drift."
 

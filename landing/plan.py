@@ -49,7 +49,10 @@ class Planner:
         """Raises ``NoPolicy`` if a column's type has no policy (naming the column), or if the table cannot be held."""
         kept = [column for column in table.columns if not self.settings.leaves_out(table.name, column.name)]
         if not kept:
-            doubt = " (does the view still work, and may the user EXECUTE the functions that it calls?)"
+            doubt = (
+                ": what the view reads is gone, or MYSQL_USER may not run a function that it calls. Mend the view,"
+                " GRANT EXECUTE, or leave it out by INGEST_EXCLUDE_TABLES"
+            )
             raise NoPolicy("it has no column to land" + (doubt if table.is_view else ""))
         if len(kept) > MAX_COLUMNS:
             raise NoPolicy(

@@ -12,9 +12,11 @@ from landing.columns import RowSum, TablePlan
 from landing.drift import KnownColumn
 from landing.erased import ErasureRule, Suppressions
 from landing.steps import reached
-from landing.warehouse.session import Session, literal
+from landing.warehouse.session import Session
 
 _SQL = Path(__file__).with_suffix(".sql")
+_IDS = "select c.relname, c.oid from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = %s"
+"""Names and ids of the tables of a schema. An id tells a table from another one under its name."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,8 +58,6 @@ class RecordTypes:
     numeric: str = "numeric"
     most_digests: int | None = None
     """The most digests of a ``text_list``. A table with more is compared row by row each time."""
-    has_ids: bool = True
-    """Whether ``_landing_state`` has a column ``raw_id``: it tells a raw table from another one under its name."""
     keeps_suppressions: bool = True
     """Whether people can be erased there. If not, the settings refuse a key."""
 
@@ -74,9 +74,9 @@ class Records:
         for statement in _SQL.read_text(encoding="utf-8").format(**names).split(";\n"):
             if statement.strip():
                 self._session.execute(statement)
-        is_there = "select from pg_attribute where attrelid = %s::regclass and attname = 'raw_id'"
-        if self._types.has_ids and not self._session.rows(is_there, (f"{self._raw}._landing_state",)):
-            self._session.execute(f"alter table {self._raw}._landing_state add column raw_id oid")
+        columns = "select column_name from information_schema.columns where table_schema = %s and table_name = %s"
+        if ("raw_id",) not in self._session.rows(columns, (self._settings.raw_schema, "_landing_state")):
+            self._session.execute(f"alter table {self._raw}._landing_state add column raw_id bigint")
 
     # records of earlier landings
 
@@ -98,12 +98,13 @@ class Records:
 
     def states(self) -> dict[str, TableState]:
         """The states of raw tables. A table that took the name of another one by hand has none."""
-        same = f" where coalesce(raw_id = {self._id('table_name')}, true)" if self._types.has_ids else ""
+        ids = dict(self._session.rows(_IDS, (self._settings.raw_schema,)))
         return {
             table: TableState(rows, digests.split(",") if isinstance(digests, str) else digests, compared_at)
-            for table, rows, digests, compared_at in self._session.rows(
-                f"select table_name, row_count, digests, compared_at from {self._raw}._landing_state{same}"
+            for table, rows, digests, compared_at, raw_id in self._session.rows(
+                f"select table_name, row_count, digests, compared_at, raw_id from {self._raw}._landing_state"
             )
+            if raw_id is None or raw_id == ids.get(table)
         }
 
     def suppressions(self) -> Suppressions:
@@ -174,16 +175,12 @@ class Records:
         most, digests = self._types.most_digests, state.digests
         kept: Any = digests if most is None else ",".join(digests if len(digests) <= most else [])
         self._session.execute(f"delete from {self._raw}._landing_state where table_name = %s", (table.name,))
-        id_column, id_value = (", raw_id", f", {self._id('%s')}") if self._types.has_ids else ("", "")
+        ids = self._session.rows(f"{_IDS} and c.relname = %s", (self._settings.raw_schema, table.name))
         self._session.execute(
-            f"insert into {self._raw}._landing_state (table_name, row_count, digests, compared_at{id_column})"
-            f" values (%s, %s, %s, %s{id_value})",
-            (table.name, state.row_count, kept, state.compared_at) + ((table.name,) if self._types.has_ids else ()),
+            f"insert into {self._raw}._landing_state (table_name, row_count, digests, compared_at, raw_id)"
+            " values (%s, %s, %s, %s, %s)",
+            (table.name, state.row_count, kept, state.compared_at, ids[0][1]),
         )
-
-    def _id(self, name: str) -> str:
-        """Expression for the id of the raw table of this name."""
-        return f"to_regclass({literal(self._raw + '.')} || quote_ident({name}))::oid"
 
     def record_run(self, run: LandingRun) -> None:
         self._session.execute(

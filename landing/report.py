@@ -10,7 +10,13 @@ class TableReport:
     source_table: str
     table: str | None = None
     status: str = "failed"
-    """``landed``, ``failed``, or ``unchanged``: the source's rows are the same as last time, byte for byte."""
+    """One of these:
+
+    ``landed``     The raw rows are those of the source.
+    ``unchanged``  The source's rows are the same as last time, byte for byte.
+    ``failed``     The raw rows are as they were; ``reason`` says why.
+    ``let go``     The source has it no more, and that was accepted. Its last raw rows stay.
+    """
     reason: str = ""
     rows: int = 0
     """Rows MySQL sent."""
@@ -48,9 +54,10 @@ def summary(report: LandingReport) -> str:
     for table in report.tables:
         lines += [f"  {table.source_table}: {note}" for note in table.notes]
         lines += [f"error: {table.source_table}: {table.reason}"] if table.status == "failed" else []
-    failed = sum(table.status == "failed" for table in report.tables)
+    wanted = [table for table in report.tables if table.status != "let go"]
+    landed = sum(table.status != "failed" for table in wanted)
     lines.append(
-        f"Landed {len(report.tables) - failed} of {len(report.tables)} tables of {report.source_database} in"
-        f" {report.raw_schema}, {report.seconds:.1f} s."
+        f"Landed {landed} of {len(wanted)} tables of {report.source_database} in {report.raw_schema},"
+        f" {report.seconds:.1f} s."
     )
     return "\n".join(lines)

@@ -8,12 +8,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg2
 
-from checks import CheckError, changed, git
+from checks import CheckError, git
 from review import FOLDER, ReviewError, build, changes, checkout, document, merge, report, schemas
 from review.compare import Comparison
 from review.dbt import DbtSide
@@ -32,7 +31,7 @@ def review(base: str) -> report.Review:
 
     Raises:
         ReviewError: the review could not be made. Names the side and the reason.
-        CheckError: git or a linter refused.
+        CheckError: git refused.
     """
     clock = _Clock()
     commit = git.base_commit(base)
@@ -54,7 +53,6 @@ def review(base: str) -> report.Review:
         sides = [DbtSide(files, FOLDER / "base", prefixes[0]), DbtSide(home.PROJECT, FOLDER / "head", prefixes[1])]
         for side in sides:
             stack.callback(side.close)
-        linting = stack.enter_context(ThreadPoolExecutor()).submit(changed.findings, git.changed_files(commit), False)
 
         with clock.timed("parse"):
             if not kept.is_parsed:
@@ -65,7 +63,6 @@ def review(base: str) -> report.Review:
         if base_error:
             raise ReviewError(f"BASE={base} does not parse: {base_error}")
         if found.head_error:
-            found.lint = linting.result()
             return found
         found.base, found.head = (side.manifest() for side in sides)
         found.changes = changes.compare(found.base, found.head)
@@ -83,8 +80,6 @@ def review(base: str) -> report.Review:
         with clock.timed("compare"):
             found.trace_columns(kept.results)
             found.compare(connection, Comparison(connection, found.personal()))
-        with clock.timed("lint"):
-            found.lint = linting.result()
     connection.close()
     found.seconds = clock.seconds
     return found
@@ -154,7 +149,6 @@ def main(arguments: list[str] | None = None) -> int:
     paths = [options.reports / name for name in ("review.md", "review.html")]
     paths[0].write_text(document.markdown(blocks), encoding="utf-8")
     paths[1].write_text(document.page("SQL review", blocks), encoding="utf-8")
-    changed.announce(found.lint)
     for line in report.verdict(found):
         print(line)
     print("Seconds: " + ", ".join(f"{name} {seconds:.1f}" for name, seconds in found.seconds.items()))

@@ -10,9 +10,16 @@ from review.schemas import rows
 
 EXAMPLES = 3
 _COLUMNS_WITH_EXAMPLES = 25
+_COLUMNS_WITH_PROFILES = 10
 _NUMBERS = {"smallint", "integer", "bigint", "numeric", "real", "double precision"}
 _TEXTS = {"text", "character varying", "character"}
+_TIMES = {"date", "timestamp without time zone", "timestamp with time zone"}
 _WITHOUT_EQUALITY = {"json", "xml", "point", "polygon", "box"}
+
+
+Profile = tuple[str, ...]
+"""All values of a column: share of nulls, different ones, minimum, maximum, distribution; personal data masked."""
+_BARS = "▁▂▃▄▅▆▇█"
 
 
 @dataclasses.dataclass
@@ -40,6 +47,8 @@ class RelationDifference:
     columns: dict[str, ColumnChange] = dataclasses.field(default_factory=dict)
     sums: dict[str, tuple[Any, Any]] = dataclasses.field(default_factory=dict)
     """Of amounts and quantities, if before and after differ."""
+    profiles: dict[str, tuple[Profile, Profile]] = dataclasses.field(default_factory=dict)
+    """Of the columns that changed most, and of changed sums."""
     renamed: dict[str, str] = dataclasses.field(default_factory=dict)
     """A removed column to the new one with its type and its values."""
     contents: dict[str, str] = dataclasses.field(default_factory=dict)
@@ -129,6 +138,7 @@ class Comparison:
         elif shared:
             self._by_row(difference, before, after, shared)
         self._sums(difference, before, after, [name for name in shared if name not in not_additive])
+        self._profiles(difference, before, after)
         if difference.new:
             difference.contents = self.contents(after, difference.new)
         return difference
@@ -226,6 +236,46 @@ class Comparison:
         for name, was, is_now in zip(measures, old, new, strict=True):
             if was != is_now:
                 difference.sums[name] = (was, is_now)
+
+    def _profiles(self, difference: RelationDifference, before: str, after: str) -> None:
+        changed = sorted(difference.columns, key=lambda name: -difference.columns[name].values)
+        for name in list(dict.fromkeys([*difference.sums, *changed]))[:_COLUMNS_WITH_PROFILES]:
+            families = [_family(types[name]) for types in difference.types]
+            found = []
+            for relation, family in zip((before, after), families, strict=True):
+                value = _q(name) + ("" if family in _NUMBERS | _TIMES else "::text")
+                counts = f"count(*), count({_q(name)}), count(distinct {_q(name)}::text)"
+                extremes = f"min({value})::text, max({value})::text"
+                count, filled, different, *ends = rows(
+                    self._connection, f"select {counts}, {extremes} from {relation}"
+                )[0]
+                share = f"{(count - filled) / (count or 1) * 100:.3g} %"
+                found.append((share, f"{different:,}", *(self._shown(name, end) for end in ends)))
+            spread = ("", "")
+            if name not in self._personal and any(set(families) <= kinds for kinds in (_NUMBERS, _TIMES)):
+                spread = self._spread((before, after), name, families[0] in _TIMES)
+            difference.profiles[name] = ((*found[0], spread[0]), (*found[1], spread[1]))
+
+    def _spread(self, relations: tuple[str, str], name: str, is_time: bool) -> tuple[str, str]:
+        """The column's values on both sides in eight steps from the least to the largest, as bars."""
+        value = f"extract(epoch from {_q(name)})::float8" if is_time else f"{_q(name)}::float8"
+        sides = " union all ".join(f"select {n} as side, {value} as v from {r}" for n, r in enumerate(relations))
+        finite, steps = "v between -1e300 and 1e300", len(_BARS)
+        statement = f"""
+            with sides as ({sides}), ends as (select min(v) as low, max(v) as high from sides where {finite})
+            select
+                side, case when low = high then 1 else least(width_bucket(v, low, high, {steps}), {steps}) end, count(*)
+            from sides cross join ends where {finite} group by 1, 2"""
+        counts = {(side, step): count for side, step, count in rows(self._connection, statement)}
+        most = max(counts.values(), default=1)
+        bars = [
+            "".join(
+                _BARS[(counts[place] * len(_BARS) - 1) // most] if (place := (side, step)) in counts else "·"
+                for step in range(1, steps + 1)
+            )
+            for side in (0, 1)
+        ]
+        return bars[0], bars[1]
 
     def _key(self, key: tuple[str, ...], side: str) -> str:
         """The key of a row as one text, personal data masked."""

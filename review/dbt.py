@@ -4,6 +4,7 @@ The process keeps the parsed project, so that build and test do not pay for star
 """
 
 import dataclasses
+import hashlib
 import json
 import os
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -18,6 +19,7 @@ from review import ReviewError
 Manifest = dict[str, Any]
 BUILT = ("model", "snapshot", "seed")
 """The nodes that make a relation; ephemeral models make none."""
+_FILES = ("dbt_project.yml", "profiles", "macros", "models", "seeds", "snapshots", "tests/singular", "tests/generic")
 
 
 @dataclasses.dataclass
@@ -86,9 +88,27 @@ class DbtSide:
     def _in_process(self) -> ProcessPoolExecutor:
         if not self._pool:
             self.folder.mkdir(parents=True, exist_ok=True)
+            forget(self._project, self.folder)
             arguments = (self._project, self.folder, self.prefix)
             self._pool = ProcessPoolExecutor(1, get_context("spawn"), _start, arguments)
         return self._pool
+
+
+def forget(project: Path, folder: Path) -> None:
+    """Let dbt parse all anew, unless the SQL of known models is the only change since it last did.
+
+    A partial parse after a changed macro loses what a .yml file says of a singular test, such as its severity.
+    """
+    digest = hashlib.sha256()
+    for name in _FILES:
+        for path in sorted([project / name, *project.glob(f"{name}/**/*.*")]):
+            if path.is_file() and path.suffix != ".py":
+                is_model = name == "models" and path.suffix == ".sql"
+                digest.update(str(path).encode() + (b"" if is_model else path.read_bytes()))
+    known = folder / "parsed"
+    if not known.exists() or known.read_text(encoding="utf-8") != digest.hexdigest():
+        (folder / "target/partial_parse.msgpack").unlink(missing_ok=True)
+        known.write_text(digest.hexdigest(), encoding="utf-8")
 
 
 # From here on in the side's own process.
@@ -98,7 +118,7 @@ _project_parsed: Any = None
 
 
 def _start(project: Path, folder: Path, prefix: str) -> None:
-    kept = {"DBT_TARGET", "DBT_SCHEMA"}
+    kept = {"DBT_TARGET", "DBT_SCHEMA", "DBT_RAW_SCHEMA"}
     for name in [name for name in os.environ if name.startswith("DBT_") and name not in kept]:
         del os.environ[name]
     # The tables exist when the unit tests run, so those of the incremental branches can.
@@ -117,8 +137,7 @@ def _parse() -> str:
     global _project_parsed
     from dbt.cli.main import dbtRunner
 
-    # Whole: a partial parse after a changed macro loses what a .yml file says of a singular test, such as its severity.
-    result = dbtRunner().invoke(["parse", "--no-partial-parse", *_options])
+    result = dbtRunner().invoke(["parse", "--partial-parse", *_options])
     _project_parsed = result.result
     return "" if result.success else str(result.exception).strip()
 

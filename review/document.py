@@ -45,7 +45,22 @@ class FoldBlock:
     blocks: Sequence["Block"]
 
 
-Block = HeadingBlock | TextBlock | TableBlock | FoldBlock
+@dataclasses.dataclass
+class CheckBlock:
+    """A list for the reader, each item with a box to tick."""
+
+    items: Sequence[str]
+
+
+@dataclasses.dataclass
+class GraphBlock:
+    """Names, parents first, each with its state and the state's kind (``bad``, ``moved``, ``same``), and arrows."""
+
+    nodes: dict[str, tuple[str, str]]
+    arrows: Sequence[tuple[str, str]]
+
+
+Block = HeadingBlock | TextBlock | TableBlock | FoldBlock | CheckBlock | GraphBlock
 
 
 def code(value: object, limit: int = 80) -> str:
@@ -76,6 +91,10 @@ def _markdown(block: Block) -> str:
         return f"{'#' * block.level} {block.text}\n"
     if isinstance(block, TextBlock):
         return f"{block.text}\n"
+    if isinstance(block, CheckBlock):
+        return "".join(f"- [ ] {item}\n" for item in block.items)
+    if isinstance(block, GraphBlock):
+        return f"```mermaid\n{_mermaid(block)}\n```\n"
     if isinstance(block, FoldBlock):
         inner = "\n".join(_markdown(inside) for inside in block.blocks)
         return f"<details><summary>{_MARKDOWN.renderInline(block.title)}</summary>\n\n{inner}\n</details>\n"
@@ -96,12 +115,56 @@ def _html(block: Block) -> str:
     if isinstance(block, FoldBlock):
         inner = "\n".join(_html(inside) for inside in block.blocks)
         return f"<details><summary>{_MARKDOWN.renderInline(block.title)}</summary>\n{inner}\n</details>"
+    if isinstance(block, CheckBlock):
+        items = (f'<li><label><input type="checkbox"> {_MARKDOWN.renderInline(item)}</label>' for item in block.items)
+        return f"<ul>{''.join(items)}</ul>"
+    if isinstance(block, GraphBlock):
+        return f'<div class="wide">{_svg(block)}</div>'
     if isinstance(block, TableBlock):
         block = dataclasses.replace(block, limit=len(block.rows))
     tokens = _MARKDOWN.parse(_markdown(block))
     if isinstance(block, TableBlock):
         _mark_cells(tokens, block)
     return str(_MARKDOWN.renderer.render(tokens, _MARKDOWN.options, {}))
+
+
+def _mermaid(graph: GraphBlock) -> str:
+    """For GitHub, which draws it."""
+    number = {name: f"n{number}" for number, name in enumerate(graph.nodes)}
+    plain = {name: re.sub(r"[^\w.]", "?", name) for name in graph.nodes}
+    return "\n".join(
+        [
+            "flowchart LR",
+            *(f'{number[name]}["{plain[name]}<br/>{state}"]:::{kind}' for name, (state, kind) in graph.nodes.items()),
+            *(f"{number[parent]} --> {number[child]}" for parent, child in graph.arrows),
+            *(f"classDef {kind} stroke:{colour},stroke-width:2px" for kind, colour in _COLOURS.items()),
+        ]
+    )
+
+
+def _svg(graph: GraphBlock) -> str:
+    """A column for each distance from where the change began."""
+    depth: dict[str, int] = {}
+    place: dict[str, tuple[int, int]] = {}
+    for name in graph.nodes:
+        depth[name] = 1 + max((depth[parent] for parent, child in graph.arrows if child == name), default=-1)
+        place[name] = (depth[name] * 290, sum(other == depth[name] for other in depth.values()) * 44 - 43)
+    drawn = []
+    for parent, child in graph.arrows:
+        (left, start), (right, end) = place[parent], place[child]
+        left, start, end = left + 240, start + 18, end + 18
+        drawn.append(f'<path d="M{left} {start}C{left + 25} {start} {right - 25} {end} {right} {end}"/>')
+    for name, (state, kind) in graph.nodes.items():
+        x, y = place[name]
+        drawn.append(f'<rect x="{x + 1}" y="{y}" width="238" height="36" stroke="{_COLOURS[kind]}"/>')
+        drawn.append(f'<text x="{x + 8}" y="{y + 15}">{html.escape(name)}</text>')
+        drawn.append(f'<text x="{x + 8}" y="{y + 30}">{html.escape(state)}</text>')
+    width, height = (max(ends) + size for ends, size in zip(zip(*place.values(), strict=True), (240, 37), strict=True))
+    size = f'width="{width}" height="{height}"'
+    return f'<svg {size} role="img" aria-label="Models changed and affected">{"".join(drawn)}</svg>'
+
+
+_COLOURS = {"bad": "#d1242f", "moved": "#bf8700", "same": "#808080"}
 
 
 def _mark_cells(tokens: Sequence[Token], table: TableBlock) -> None:
@@ -164,6 +227,9 @@ th { overflow-wrap: normal; } td { min-width: 6rem; } td:first-child:not(.n) { m
   td::before { content: attr(data-label); flex: 0 0 7rem; text-align: left; font-size: .8rem; opacity: .7; }
   td div { min-width: 0; }
 }
+svg { font: 12px ui-monospace, monospace; fill: currentColor; } svg path, svg rect { fill: none; stroke-width: 2; }
+svg path { stroke: var(--line); } ul { list-style: none; margin: .5rem 0; padding: 0; }
+li { padding: .15rem 0 .15rem 1.6rem; text-indent: -1.6rem; } details details { margin-left: 1rem; }
 details { border-top: 1px solid var(--line); padding: .4rem 0; } summary { cursor: pointer; }
 """
 _PAGE = """<!doctype html>

@@ -4,23 +4,21 @@ import dataclasses
 import re
 from collections import Counter
 from collections.abc import Iterable
-from decimal import Decimal
 from typing import Any
 
 from catalog import lineage
-from checks.changed import LintFinding
 from privacy.plan import ERASED_CLASSES
-from review import changes, merge, totals
+from review import changes, merge
 from review.build import NOT_RUN
 from review.changes import ContractBreak, ProjectChanges
 from review.compare import Comparison, RelationDifference, seconds_of
 from review.dbt import Manifest, NodeResult
-from review.document import Block, FoldBlock, HeadingBlock, TableBlock, TextBlock, code
+from review.document import Block, CheckBlock, FoldBlock, GraphBlock, HeadingBlock, TableBlock, TextBlock, code
 
 _BAD = {"fail", "error", "runtime error"}
 _SHARED_KEY = "SQLSTATE 23505"
 _SLOWER, _SLOWER_SECONDS = 1.5, 0.5
-_FEW = 3
+_FEW, _SHOWN = 3, 5
 Columns = dict[str, list[str]]
 """Columns by model."""
 
@@ -51,10 +49,8 @@ class Review:
     """Models not built because several rows share a key, and how many do."""
     query_seconds: dict[str, tuple[float, float]] = dataclasses.field(default_factory=dict)
     """Before and after, each query by itself: of changed models, and of readers of changed rows."""
-    sales: list[totals.SalesTotal] = dataclasses.field(default_factory=list)
     reads: lineage.Lineage = dataclasses.field(default_factory=dict)
     lineage_error: str = ""
-    lint: list[LintFinding] = dataclasses.field(default_factory=list)
     seconds: dict[str, float] = dataclasses.field(default_factory=dict)
     invented: list[str] = dataclasses.field(default_factory=list)
     """Snapshots whose second versions the review made."""
@@ -68,6 +64,11 @@ class Review:
     def broken_models(self) -> list[str]:
         """Relations that no longer build, and those skipped because of them."""
         return [uid for uid, result in self._results(tests=False) if result.status != "success" and self._built(uid)]
+
+    @property
+    def uncompared(self) -> list[str]:
+        """Relations that both sides have, and the base does not build."""
+        return [uid for uid in self.changes.affected if uid in self.before and not self._has(self.before, uid)]
 
     @property
     def new_failures(self) -> list[str]:
@@ -149,7 +150,7 @@ class Review:
         return [key for key in found if key]
 
     def compare(self, connection: Any, comparison: Comparison) -> None:
-        """Compare every relation both sides have built, and the totals if one of theirs is among them."""
+        """Compare every relation both sides have built."""
         for uid in self.changes.affected:
             if not self._has(self.after, uid):
                 if uid in self.after and _SHARED_KEY in self.after[uid].message:
@@ -168,9 +169,6 @@ class Review:
                 types = comparison.types(relation)
                 contents = comparison.contents(relation, types)
                 self.added[uid] = (comparison.count(relation), {name: (types[name], contents[name]) for name in types})
-        names = {totals.FACT, *(dimension for dimension, *_ in totals.BY.values())}
-        if names & {_name(uid) for uid in self.changes.affected + self.changes.removed}:
-            self.sales = totals.compute(connection, self._before, self._after)
 
     def _time(self, uid: str, connection: Any) -> None:
         """Run the query of both sides alone, twice in turn, if it was changed, or took longer and reads other rows."""
@@ -187,17 +185,6 @@ class Review:
     def _has(self, results: dict[str, NodeResult], uid: str) -> bool:
         return uid in results and results[uid].status == "success"
 
-    def _before(self, name: str) -> str | None:
-        return next((node["relation_name"] for uid, node in _models(self.base) if node["name"] == name), None)
-
-    def _after(self, name: str) -> str | None:
-        for uid, node in _models(self.head):
-            if node["name"] == name:
-                if uid not in self.changes.affected:
-                    return self._before(name)
-                return str(node["relation_name"]) if self._has(self.after, uid) else None
-        return None
-
     def sums(self) -> dict[tuple[str, Any, Any], list[str]]:
         """Column, sum before and after, with all its relations, marts first; sales and common ones first."""
         found: dict[tuple[str, Any, Any], list[str]] = {}
@@ -205,6 +192,10 @@ class Review:
             for name, (old, new) in self.differences[uid].sums.items():
                 found.setdefault((name, old, new), []).append(uid)
         return dict(sorted(found.items(), key=lambda item: ("sales" not in item[0][0], -len(item[1]), item[0][0])))
+
+    def access_changed(self, who: str) -> list[str]:
+        """Relations with other rights of ``readers``, or with another reach of ``erasure``."""
+        return list(dict.fromkeys(item.model for item in self.changes.access if who in _effect(self, item)[0]))
 
     def is_mart(self, uid: str) -> bool:
         return "marts" in self.head["nodes"].get(uid, {}).get("fqn", ())
@@ -255,34 +246,32 @@ def verdict(found: Review) -> list[str]:
     for what in dict.fromkeys(loss.what for loss in found.lost.values()):
         losses = {uid: loss for uid, loss in found.lost.items() if loss.what == what}
         failing = sorted({test for loss in losses.values() for test in loss.tests})
-        red = f"; builds fail at the next change: {', '.join(map(code, failing))}" if failing else ""
-        said.append(f"{_list(losses)} {what}{red}")
+        red = f"; builds fail at the next change: {_first([code(name) for name in failing])}" if failing else ""
+        said.append(f"{_few(losses)} {what}{red}")
     if found.unread:
-        said.append(f"column lineage cannot read {_list(found.unread)}, so erasure and the docs could not either")
-    said += _causes(found)
-    effects = [(item, *_effect(found, item)) for item in found.changes.access]
-    for who, text in (
-        ("readers", "who may read what changes in"),
-        ("erasure", "`make erase` changes for"),
-    ):
-        if models := list(dict.fromkeys(item.model for item, concerned, _ in effects if who in concerned)):
-            said.append(f"{text} {_list(models)}")
-    if tests := found.changes.tests:
-        gone = sum(what == ["gone"] for what in tests.values())
-        said.append(f"tests gone: {gone}, tests that ask something else: {len(tests) - gone}")
+        said.append(f"column lineage cannot read {_few(found.unread)}, so erasure and the docs could not either")
     said += _moves(found)
     if schema := found.schema_changed():
-        said.append(f"columns changed in {_list(schema, 5)}")
+        said.append(f"columns changed in {_few(schema)}")
     if found.changes.added:
-        said.append(f"new: {_list(found.changes.added)}")
+        said.append(f"new: {_few(found.changes.added)}")
     if found.changes.removed:
-        said.append(f"removed: {_list(found.changes.removed)}")
+        said.append(f"removed: {_few(found.changes.removed)}")
     later = found.built_on()
-    if not any((found.data_changed(), found.broken_models, found.changes.added, found.changes.removed)):
+    if found.uncompared:
+        said.append(f"nothing is known of the data in {_few(found.uncompared)}: the base does not build it")
+    elif not any((found.data_changed(), found.broken_models, found.changes.added, found.changes.removed)):
         built_on = [*later, *found.lost]
         said.append("a build from nothing gives the same data" if built_on else "no change in data")
     if later:
-        said.append(f"what later builds make of {_list(later, 5)} may change, which is not shown")
+        said.append(f"what later builds make of {_few(later)} may change, which is not shown")
+    said += _causes(found)
+    for who, text in (("readers", "who may read what changes in"), ("erasure", "`make erase` changes for")):
+        if models := found.access_changed(who):
+            said.append(f"{text} {_few(models)}")
+    if tests := found.changes.tests:
+        gone = sum(what == ["gone"] for what in tests.values())
+        said.append(f"tests gone: {gone}, tests that ask something else: {len(tests) - gone}")
     return [line[0].upper() + line[1:] + "." for line in said]
 
 
@@ -293,12 +282,9 @@ def _causes(found: Review) -> list[str]:
         for (name, before, after), uids in changes.settings(found.base, found.head, found.changes.changed).items()
         if len(uids) > 2 or name.startswith("var ")
     ]
-    macros = Counter(part for parts in found.changes.changed.values() for part in parts if part.startswith("macro "))
-    return said + [
-        f"macro {code(part.removeprefix('macro '))} is another in {count:,} relations"
-        for part, count in macros.items()
-        if count > 2
-    ]
+    parts = Counter(part for parts in found.changes.changed.values() for part in parts if part.startswith("macro "))
+    macros = [f"{code(part[6:])} in {count:,} relations" for part, count in parts.most_common() if count > 2]
+    return [*said, f"other macros: {_first(macros)}"] if macros else said
 
 
 def _moves(found: Review) -> list[str]:
@@ -309,7 +295,7 @@ def _moves(found: Review) -> list[str]:
         return []
     seen = marts or changed
     amounts = [
-        f"{code(name)} {_money(old)} → {_money(new)} ({_percent(old, new)}) in {_list(shown, 2)}"
+        f"{code(name)} {_money(old)} → {_money(new)} ({_percent(old, new)}) in {_list(shown, 1)}"
         for (name, old, new), uids in found.sums().items()
         if (shown := [uid for uid in uids if uid in seen])
     ]
@@ -347,15 +333,12 @@ def blocks(found: Review) -> list[Block]:
         )
     )
     if found.head_error:
-        return [*head, TextBlock(code(found.head_error, 1000)), *_lint(found)]
-    details = (_columns_changed, _overview, _amounts, _totals, _details, _columns, _tests, _times, _lint)
+        return [*head, TextBlock(code(found.head_error, 1000))]
+    details = (_graph, _columns_changed, _overview, _amounts, _details, _columns, _tests, _times)
     return [
         *head,
-        *_contracts(found),
-        *_access(found),
-        *_failures(found),
-        *_after_the_merge(found),
-        *_affected(found),
+        *_short([*_contracts(found), *_failures(found), *_after_the_merge(found), *_affected(found), *_access(found)]),
+        *_checks(found),
         *(block for section in details for block in _folded(section(found))),
         TextBlock(_notes(found)),
     ]
@@ -364,6 +347,61 @@ def blocks(found: Review) -> list[Block]:
 def _folded(section: list[Block]) -> list[Block]:
     """A section behind its heading."""
     return [FoldBlock(section[0].text, section[1:])] if section and isinstance(section[0], HeadingBlock) else section
+
+
+def _short(blocks: list[Block]) -> list[Block]:
+    """The first rows of each table; the others behind a fold."""
+    out: list[Block] = []
+    for block in blocks:
+        if isinstance(block, TableBlock) and len(block.rows) > _SHOWN:
+            rest = dataclasses.replace(block, rows=block.rows[_SHOWN:])
+            out += [dataclasses.replace(block, rows=block.rows[:_SHOWN]), FoldBlock(f"{len(rest.rows):,} more", [rest])]
+        else:
+            out.append(block)
+    return out
+
+
+def _checks(found: Review) -> list[Block]:
+    """Questions to the reviewer, each for something that changed."""
+    changed = found.data_changed()
+    rows_moved = [uid for uid in changed if found.differences[uid].rows[0] != found.differences[uid].rows[1]]
+    slower = [uid for uid, alone in found.query_seconds.items() if clearly_slower(*alone)]
+    asked = (
+        ({item.model for item in found.breaks}, "readers of {} know of the broken contract, or it has a new version"),
+        (found.lost, "the loss of history in {} is meant: no later merge brings it back"),
+        (found.new_failures, "for each newly failing test: is the test out of date, or the change wrong? {}"),
+        (changed, "the commit message gives the reason and the figures of the move in {}"),
+        (rows_moved, "rows were meant to come or go in {}"),
+        (found.schema_changed(), "the description, type and class (`pii`) of each changed column are right in {}"),
+        (found.changes.added, "grain, key, tests and classes (`pii`) of {} are as described"),
+        (found.changes.removed, "nobody outside this project reads {}"),
+        (found.built_on(), "a later build of {} was tried: `make trade && make run`"),
+        (found.access_changed("readers"), "the data's owner agrees to other readers of {}"),
+        (found.access_changed("erasure"), "the data's owner agrees to another reach of `make erase` in {}"),
+        (found.changes.tests, "there is a reason for each test that is gone or asks something else: {}"),
+        (slower, "the longer time of {} is worth it"),
+    )
+    items = [text[0].upper() + text[1:].format(_few(sorted(uids))) + "." for uids, text in asked if uids]
+    return [HeadingBlock("For the reviewer"), CheckBlock(items)] if items else []
+
+
+def _graph(found: Review) -> list[Block]:
+    """Added, changed and removed models, and all that reads them."""
+    nodes: dict[str, tuple[str, str]] = {}
+    for uid in [*found.changes.affected, *found.changes.removed]:
+        own = "changed, " if uid in found.changes.changed else "new, " if uid in found.changes.added else ""
+        if uid in found.broken_models or uid in found.changes.removed:
+            nodes[uid] = ("removed" if uid in found.changes.removed else f"{own}does not build", "bad")
+        elif uid in found.added or uid in found.data_changed() or uid in found.schema_changed():
+            counts = found.added[uid][:1] if uid in found.added else found.differences[uid].rows
+            rows = " → ".join(f"{count:,}" for count in dict.fromkeys(counts))
+            nodes[uid] = (f"{own}{rows} rows", "moved")
+        else:
+            nodes[uid] = (f"{own}the same data", "same")
+    children = found.head["child_map"]
+    arrows = [(_name(uid), _name(child)) for uid in nodes for child in children.get(uid, []) if child in nodes]
+    named = {_name(uid): state for uid, state in nodes.items()}
+    return [HeadingBlock("Graph"), GraphBlock(named, arrows)] if len(nodes) > 1 else []
 
 
 def _after_the_merge(found: Review) -> list[Block]:
@@ -391,12 +429,13 @@ def _after_the_merge(found: Review) -> list[Block]:
 
 def _affected(found: Review) -> list[Block]:
     touched = {*found.data_changed(), *found.schema_changed(), *found.broken_models, *found.changes.removed}
-    exposures = {**found.base.get("exposures", {}), **found.head.get("exposures", {})}.values()
-    rows = [
-        [code(item.get("label") or item["name"]), item["type"], item["owner"].get("name") or "–", _list(read, 4)]
-        for item in exposures
-        if (read := [uid for uid in item["depends_on"]["nodes"] if uid in touched])
-    ]
+    exposures = [manifest["exposures"] for manifest in (found.base, found.head)]
+    rows = []
+    for uid, item in {**exposures[0], **exposures[1]}.items():
+        reads = {parent for side in exposures if uid in side for parent in side[uid]["depends_on"]["nodes"]}
+        if read := sorted(reads & touched):
+            label, owner = item.get("label") or item["name"], item["owner"].get("name") or "–"
+            rows.append([code(label), item["type"], owner, _list(read, 4)])
     return [HeadingBlock("Who is affected"), TableBlock(["exposure", "kind", "owner", "reads"], rows)] if rows else []
 
 
@@ -505,7 +544,7 @@ def _failures(found: Review) -> list[Block]:
         rows = [
             [
                 code(_name(uid)),
-                "; ".join(filter(None, (code(safe_message(found.after[uid]), 1000), found.fanned_out.get(uid)))),
+                "; ".join(filter(None, (code(safe_message(found.after[uid]), 300), found.fanned_out.get(uid)))),
             ]
             for uid in found.broken_models
             if uid not in skipped
@@ -567,9 +606,6 @@ def _overview(found: Review) -> list[Block]:
         out.append(
             TextBlock(f"Only comments, layout or descriptions differ, no change in data: {text_only}. Not built.")
         )
-    marts = [uid for uid in found.data_changed() if found.is_mart(uid)]
-    if marts:
-        out.append(TextBlock(f"**Marts whose data changed:** {_list(marts)}."))
     return out
 
 
@@ -581,39 +617,6 @@ def _amounts(found: Review) -> list[Block]:
     ]
     head = ["sum of", "before", "after", "difference", "%", "in"]
     return [HeadingBlock("Amounts"), TableBlock(head, rows)] if rows else []
-
-
-def _totals(found: Review) -> list[Block]:
-    if not found.sales:
-        return []
-    out: list[Block] = [HeadingBlock("Gross and net sales")]
-    same = []
-    for total in found.sales:
-        if total.problem:
-            out.append(TextBlock(f"By {total.by}: {total.problem}."))
-            continue
-        zero = (Decimal(0), Decimal(0))
-        pairs = {
-            name: (total.before.get(name, zero), total.after.get(name, zero))
-            for name in sorted(total.before.keys() | total.after.keys())
-        }
-        differing = {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
-        if not differing:
-            same.append(total)
-            continue
-        rows = [
-            [code(name), *(cell for n in (0, 1) for cell in (_money(old[n]), _money(new[n]), _delta(old[n], new[n])))]
-            for name, (old, new) in differing.items()
-        ]
-        names = [f"{what} {when}" for what in ("gross", "net") for when in ("before", "after", "difference")]
-        out.append(TableBlock([total.by, *names], rows))
-        if len(differing) < len(pairs):
-            out.append(TextBlock(f"The same as before: {len(pairs) - len(differing)} of {len(pairs)}."))
-    if same:
-        gross, net = same[0].all()[0]
-        by = ", by ".join(total.by for total in same)
-        out.append(TextBlock(f"Gross ({_money(gross)}) and net sales ({_money(net)}) are the same by {by}."))
-    return out
 
 
 def _details(found: Review) -> list[Block]:
@@ -654,7 +657,19 @@ def _detail(difference: RelationDifference) -> list[Block]:
             for name, change in ordered
         ]
         out.append(TableBlock(["column", "values changed", "examples (key: before → after)"], rows))
+    if difference.profiles:
+        head = ["profile of", "empty", "different", "minimum", "maximum", "distribution"]
+        rows = [
+            [code(name), *(_both(*pair) for pair in zip(*sides, strict=True))]
+            for name, sides in difference.profiles.items()
+        ]
+        out.append(TableBlock(head, rows))
     return out
+
+
+def _both(before: str, after: str) -> str:
+    """Before and after, or the one value that they are."""
+    return " → ".join(code(value, 40) for value in dict.fromkeys((before, after))) if before or after else "–"
 
 
 def _columns(found: Review) -> list[Block]:
@@ -718,13 +733,6 @@ def clearly_slower(before: float | None, after: float | None) -> bool:
     return before is not None and after is not None and after > before * _SLOWER and after > before + _SLOWER_SECONDS
 
 
-def _lint(found: Review) -> list[Block]:
-    if not found.lint:
-        return []
-    rows = [[code(f"{item.path}:{item.line}"), item.rule, code(item.text, 200)] for item in found.lint]
-    return [HeadingBlock("Lint, changed files"), TableBlock(["where", "rule", "what"], rows)]
-
-
 def _notes(found: Review) -> str:
     seconds = sum(found.seconds.values())
     return (
@@ -746,10 +754,6 @@ def _tested(found: Review, uid: str) -> list[str]:
     return [
         _name(parent) for parent in test["depends_on"]["nodes"] if parent.startswith(("model.", "snapshot.", "seed."))
     ]
-
-
-def _models(manifest: Manifest) -> Iterable[tuple[str, Any]]:
-    return ((uid, node) for uid, node in manifest["nodes"].items() if node["resource_type"] == "model")
 
 
 def _is_test(uid: str) -> bool:
@@ -774,6 +778,10 @@ def _list(uids: Iterable[str], limit: int = 1000) -> str:
     names = [code(_name(uid)) for uid in uids]
     more = len(names) - limit
     return ", ".join(names[:limit]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _few(uids: Iterable[str]) -> str:
+    return _list(uids, _FEW)
 
 
 def _count(number: int) -> str:

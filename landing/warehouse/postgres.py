@@ -412,7 +412,10 @@ def locked_session(settings: Settings) -> Session:
     session = Session(settings, is_of_the_server)
     if session.value("show server_encoding") != "UTF8":
         database = settings.login["dbname"]
-        raise WarehouseUnavailable(f"{where(settings)}: database {database} is not encoded in UTF8.")
+        raise WarehouseUnavailable(
+            f"{where(settings)}: database {database} is not encoded in UTF8: CREATE DATABASE ... ENCODING 'UTF8'"
+            " TEMPLATE template0, and name it in PGDATABASE. Nothing was read."
+        )
     if session.connection.server_version >= 140000:
         # a landing that was killed must not hold the lock until its statement ends
         session.execute("set client_connection_check_interval = '1s'")

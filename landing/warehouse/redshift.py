@@ -36,7 +36,7 @@ from landing.warehouse.session import (
 
 ROW_MD5 = "_row_md5"
 _RECORD_TYPES = RecordTypes(
-    *("varchar(65535)", "varchar(65535)", "numeric(38,0)"), most_digests=1_900, has_ids=False, keeps_suppressions=False
+    *("varchar(65535)", "varchar(65535)", "numeric(38,0)"), most_digests=1_900, keeps_suppressions=False
 )
 """A digest is 32 characters and a comma, and a text holds 65,535 bytes."""
 _LONGEST = 65_534  # bytes of a text, less the mark before it

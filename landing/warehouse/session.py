@@ -27,11 +27,11 @@ _SESSION = (  # settings that the environment (PGTZ, ...), a database or a role 
 )
 
 
-_AT_LOGIN = {
+_REFUSALS = {
     "too many connections for role": "user '{user}' has no connection left, and a landing takes several:"
-    " ALTER ROLE {user} CONNECTION LIMIT ...",
+    " ALTER ROLE {user} CONNECTION LIMIT -1 lifts it",
     "too many connections for database": "database '{database}' has no connection left, and a landing takes several:"
-    " ALTER DATABASE {database} CONNECTION LIMIT ...",
+    " ALTER DATABASE {database} CONNECTION LIMIT -1 lifts it",
     "too many clients": "it has no connection left: raise max_connections, or run again when others have ended",
     "connection slots": "it has no connection left: raise max_connections, or run again when others have ended",
     "not permitted to log in": "user '{user}' may not log in: ALTER ROLE {user} LOGIN, or name another in {pg}USER (or"
@@ -45,6 +45,8 @@ _AT_LOGIN = {
     "starting up": "it is starting: run again in a moment",
     "shutting down": "it is shutting down: run again when it is up",
     "You might need to increase": "a transaction needs more locks than it has: raise max_locks_per_transaction",
+    "statement timeout": "a statement took longer than statement_timeout: ALTER ROLE {user} SET statement_timeout = 0,"
+    " or a larger one",
 }
 """By a part of PostgreSQL's message, which has no code of its own while somebody logs in."""
 
@@ -164,15 +166,17 @@ def explain(error: psycopg2.Error, settings: Settings) -> str:
     user, database, pg = settings.login["user"], settings.login["dbname"], settings.variables
     if "password authentication failed" in message or "no password supplied" in message:
         reason = (
-            f"the login of user '{user}' is refused. Check {pg}USER and {pg}PASSWORD (or INGEST_USER, INGEST_PASSWORD)."
+            f"the login of user '{user}' is refused. Check {pg}USER and {pg}PASSWORD (or INGEST_USER, INGEST_PASSWORD),"
+            " and that the password has not expired (VALID UNTIL)."
         )
     elif not error.pgcode and "does not exist" in message:
         reason = f"there is no database '{database}' or user '{user}'. Check {pg}DATABASE and {pg}USER."
     elif not error.pgcode and re.search("certificate|sslmode|support SSL", message):
         reason = (
-            f"no verified TLS connection. Check {pg}SSLMODE, {pg}SSLROOTCERT and the host name. No password was sent."
+            "no verified TLS connection: it speaks none, or its certificate is not one for this host."
+            f" Check {pg}SSLMODE, {pg}SSLROOTCERT and the host name. No password was sent."
         )
-    elif refusal := next((words for part, words in _AT_LOGIN.items() if part in message), ""):
+    elif refusal := next((words for part, words in _REFUSALS.items() if part in message), ""):
         reason = f"{refusal.format(user=user, database=database, pg=pg)}. Nothing was published."
     elif error.pgcode == "53100" or "File too large" in message or "No space left" in message:
         reason = "its disk is full. Nothing was published; free space and run again."
@@ -189,7 +193,8 @@ def explain(error: psycopg2.Error, settings: Settings) -> str:
     elif error.pgcode == "42501":
         reason = (
             f"user '{user}' lacks a right there: it must be able to create schemas in {database} and own what is in"
-            f" {settings.raw_schema}. Nothing was published."
+            f" {settings.raw_schema}: ALTER SCHEMA {settings.raw_schema} OWNER TO {user}, and its tables. Nothing was"
+            " published."
         )
     elif error.pgcode and error.pgcode[:3] != "57P":
         reason = f"it stopped a statement (SQLSTATE {error.pgcode}). Nothing was published; run again."

@@ -45,7 +45,7 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     if hasattr(session.config, "workerinput"):  # pytest-xdist: whoever started the workers hears of all results
         return
-    report = PROJECT / "reports" / "faults.md"
+    report = PROJECT / "reports" / ("faults_mysql.md" if "TEST_MYSQL_HOST" in os.environ else "faults.md")
     report.parent.mkdir(exist_ok=True)
     lines = [f"| {' | '.join(cell.replace('|', '/') for cell in row)} |\n" for row in sorted(_results)]
     good = sum(healed != "FAILED" for _, _, healed in _results)

@@ -52,7 +52,7 @@ def start(program: Path) -> tuple["subprocess.Popen[str]", dict[str, str]]:
         f"--tmpdir={folder}",
         f"--lc-messages-dir={share}",
         f"--character-sets-dir={share / 'charsets'}",
-        "--innodb-log-file-size=64M",
+        "--innodb-log-file-size=256M",  # a row may take a tenth of both
         "--innodb-flush-log-at-trx-commit=2",
         "--innodb-use-native-aio=0",
     ]

@@ -1,6 +1,7 @@
 """What changed in the source's schema is judged before a row is read; end to end, and the rules one by one."""
 
 import dataclasses
+import re
 from collections.abc import Sequence
 
 import pytest
@@ -210,7 +211,7 @@ def test_wider_types_are_altered_under_a_view_with_a_grant(shop: Lane) -> None:
     ("statement", "reason"),
     [
         ("alter table items drop column name", "column name is gone"),
-        ("alter table items rename column name to title", "column name is gone"),
+        ("alter table items change name title varchar(50)", "column name is gone"),
         ("alter table items modify name varchar(10)", "column name changed from varchar(50) to varchar(10)"),
         ("alter table items modify price decimal(8,2)", "column price changed from decimal(10,2) to decimal(8,2)"),
         ("alter table items modify price varchar(20)", "column price changed from decimal(10,2) to varchar(20)"),
@@ -255,9 +256,21 @@ def test_a_table_that_vanished_is_named_until_it_is_let_go(shop: Lane) -> None:
     assert "--accept-drift" in of(report, "items").reason
     assert shop.warehouse("select count(*) from {raw}.items") == [(2,)]
     assert shop.warehouse("select count(*) from {raw}.orders") == [(2,)]
-    assert shop.land(accept_drift=True).status == "ok"
-    assert shop.warehouse("select count(*) from {raw}.items") == [(2,)], "its last rows stay"
+    accepted = shop.cli("--accept-drift")
+    assert accepted.returncode == 0 and re.search(r"^items +let go ", accepted.stdout, re.MULTILINE)
+    assert f"its last rows stay in {shop.raw}.items" in accepted.stdout
+    assert "Landed 1 of 1 tables" in accepted.stdout
+    assert shop.warehouse("select count(*) from {raw}.items") == [(2,)]
     assert [table.source_table for table in shop.land().tables] == ["orders"]
+
+
+def test_a_table_that_was_renamed_is_asked_about(shop: Lane) -> None:
+    shop.execute("rename table items to goods", "create table others (id int primary key, name varchar(50))")
+    report = shop.land()
+    assert "(renamed to goods?)" in of(report, "items").reason and "renamed" not in of(report, "goods").reason
+    assert of(report, "goods").status == "landed"
+    shop.execute("drop table orders", "create table orders_of_others like goods")
+    assert "renamed" not in of(shop.land(), "orders").reason
 
 
 def test_a_name_does_not_depend_on_what_else_is_asked_for(lane: Lane) -> None:
@@ -279,7 +292,7 @@ def test_a_table_that_became_a_view_is_named(lane: Lane) -> None:
     report = lane.land()
     assert report.status == "failed" and "a view now, and INGEST_VIEWS is not set" in of(report, "items").reason
     assert lane.warehouse("select v from {raw}.items") == [(2,)]
-    assert "raw rows stay" in of(lane.land(accept_drift=True), "items").notes[0]
+    assert "its last rows stay" in of(lane.land(accept_drift=True), "items").notes[0]
     assert lane.land().tables == []
 
 

@@ -1,6 +1,7 @@
 """Thousands of tables go in bounded steps: through dlt, and out of the arrival schema."""
 
 import dataclasses
+import os
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from landing.columns import SourceTable, TablePlan
 from landing.files import CopyResult, RowFile
 from landing.settings import Settings
 from tests.conftest import Lane
+from tests.faults.stoppable import Point, Stoppable
 
 
 def test_no_pipeline_of_dlt_has_more_tables_than_it_bears_and_every_file_goes() -> None:
@@ -41,6 +43,26 @@ def test_tables_of_several_pipelines_land(lane: Lane, monkeypatch: pytest.Monkey
     assert lane.land().status == "ok"
     assert sorted(map(len, pipelines.values())) == [5, 10, 10]
     assert lane.warehouse("select count(*), sum(row_count) from {raw}._landing_state") == [(25, 50)]
+
+
+def test_more_tables_than_a_pipeline_bears_land_after_a_kill(lane: Lane, tmp_path: Path) -> None:
+    many = mysql.TABLES_OF_A_PIPELINE + 50
+    for number in range(many):
+        lane.execute(f"create table t{number} (id int primary key)", f"insert into t{number} values ({number}), (-1)")
+    at = Point("copying file", mysql.TABLES_OF_A_PIPELINE + 20)
+    landing = Stoppable(os.environ | lane.environment, [], at, tmp_path / "said")
+    landing.wait(300)
+    landing.kill()
+    arrived = (
+        f"select count(*) from information_schema.tables where table_schema = '{lane.raw.replace('raw', 'landing', 1)}'"
+    )
+    ((there,),) = lane.warehouse(arrived)
+    assert there > mysql.TABLES_OF_A_PIPELINE and lane.warehouse("select * from {raw}._landing_runs") == []
+    assert lane.land().status == "ok"
+    assert lane.warehouse("select count(*), sum(row_count) from {raw}._landing_state") == [(many, 2 * many)]
+    tables = " union all ".join(f"select {number}, sum(id) from {{raw}}.t{number}" for number in range(many))
+    assert [total for _, total in lane.warehouse(f"{tables} order by 1")] == [number - 1 for number in range(many)]
+    assert lane.warehouse(arrived) == [(0,)]
 
 
 def test_what_a_killed_landing_left_is_dropped_in_bounded_transactions(lane: Lane) -> None:

@@ -1,10 +1,12 @@
 """What either server refuses, seen at real servers: each refusal says where, why and what to do."""
 
+import re
 import secrets
 from collections.abc import Iterator
 from typing import Any
 
 import psycopg2
+import pymysql
 import pytest
 from psycopg2 import sql
 
@@ -43,11 +45,12 @@ def role(lane: Lane, administrator: Any, password: str) -> Iterator[dict[str, st
 
 
 def refusal(lane: Lane, environment: dict[str, str]) -> str:
-    """The one line of a landing that could not be."""
+    """The one line of a landing that could not be: no number or class stands for a cause."""
     result = lane.cli(environment=environment)
-    assert result.returncode in (1, 3) and "Traceback" not in result.stderr, result.stderr
-    errors = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
-    return errors[0] if errors else result.stdout
+    assert result.returncode in (1, 3), result.stdout + result.stderr
+    (said,) = [line for line in (result.stdout + result.stderr).splitlines() if line.startswith("error: ")]
+    assert not re.search(r"SQLSTATE|[Ee]rror \d|[a-z]Error\b|which its manual explains", said), said
+    return said
 
 
 WAREHOUSE = {
@@ -59,7 +62,8 @@ WAREHOUSE = {
     "revoke connect on database refused from public, refused": "GRANT CONNECT, CREATE, TEMPORARY ON DATABASE refused",
     "alter role refused set default_transaction_read_only = on": "SET default_transaction_read_only = off",
     "alter database refused owner to postgres": "GRANT CONNECT, CREATE, TEMPORARY ON DATABASE refused",
-    "alter role refused valid until '2001-01-01'": "the login of user 'refused' is refused. Check PGUSER",
+    "alter role refused valid until '2001-01-01'": "that the password has not expired (VALID UNTIL)",
+    "alter role refused set statement_timeout = 1": "a statement took longer than statement_timeout: ALTER ROLE refused",
 }
 
 
@@ -69,6 +73,44 @@ def test_a_refusal_of_the_warehouse(lane: Lane, role: dict[str, str], administra
     administrator.execute(statement.replace("to postgres", f"to {administrator.fetchone()[0]}"))
     said = refusal(lane, role)
     assert said.startswith("error: Postgres at 127.0.0.1:") and WAREHOUSE[statement] in said, said
+
+
+LOGINS = {
+    ("PGPASSWORD", "wrong"): "the login of user 'refused' is refused. Check PGUSER and PGPASSWORD",
+    ("PGUSER", "nobody_of_that_name"): "the login of user 'nobody_of_that_name' is refused. Check PGUSER",
+    ("PGDATABASE", "nowhere"): "there is no database 'nowhere' or user 'refused'. Check PGDATABASE",
+    ("PGPORT", "1"): "it cannot be reached or went away. Check PGHOST and PGPORT",
+    (
+        "PGSSLMODE",
+        "verify-full",
+    ): "no verified TLS connection: it speaks none, or its certificate is not one for this host. Check",
+    ("MYSQL_PASSWORD", "wrong"): "is refused. Check MYSQL_USER and MYSQL_PASSWORD",
+    ("MYSQL_DATABASE", "nowhere"): "or there is none. Check MYSQL_DATABASE, else grant it SELECT",
+    ("MYSQL_PORT", "1"): "it cannot be reached. Check MYSQL_HOST and MYSQL_PORT, and that the server is up",
+    ("MYSQL_SSL_MODE", "verify"): "it offers no TLS, and MYSQL_SSL_MODE asks for it. No password was sent",
+}
+
+
+@pytest.mark.parametrize(("name", "value"), LOGINS)
+def test_a_login_that_is_wrong(lane: Lane, role: dict[str, str], name: str, value: str) -> None:
+    said = refusal(lane, role | {name: value})
+    where = "MySQL" if name.startswith("MYSQL") else "Postgres"
+    assert said.startswith(f"error: {where} at 127.0.0.1:") and LOGINS[name, value] in said, said
+
+
+def test_a_raw_schema_of_somebody_else(lane: Lane, role: dict[str, str]) -> None:
+    other = postgres.connect(home.read_state()[postgres.NAME], ROLE)
+    with other, other.cursor() as cursor:
+        cursor.execute(f"create schema {lane.raw}")
+    other.close()
+    assert f"own what is in {lane.raw}: ALTER SCHEMA {lane.raw} OWNER TO refused" in refusal(lane, role)
+
+
+def test_a_database_of_another_encoding(lane: Lane, role: dict[str, str], administrator: Any) -> None:
+    administrator.execute("drop database refused")
+    administrator.execute("create database refused owner refused encoding 'LATIN1' locale 'C' template template0")
+    said = refusal(lane, role)
+    assert "database refused is not encoded in UTF8: CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0" in said
 
 
 def test_no_right_to_temporary_tables(lane: Lane, role: dict[str, str], administrator: Any) -> None:
@@ -105,6 +147,7 @@ SOURCE = {
     "grant usage on *.* to {account} require ssl": "if the account asks for TLS, set MYSQL_SSL_MODE=verify",
     "revoke select on {database}.* from {account}": "or there is none. Check MYSQL_DATABASE, else grant it SELECT",
     "grant usage on *.* to {account} with max_connections_per_hour 1": "has no connection left for user",
+    "grant usage on *.* to {account} with max_user_connections 1": "MAX_USER_CONNECTIONS",
     "set password for {account} = '{old}'": "by a way that the driver does not know",
 }
 
@@ -130,10 +173,36 @@ def test_a_refusal_of_the_source(lane: Lane, password: str, statement: str) -> N
             cursor.execute("flush privileges")
         cursor.execute(statement.format(account=f"'{ROLE}'@'%'", database=lane.database, old=old))
     environment = {"MYSQL_USER": ROLE, "MYSQL_PASSWORD": password}
-    if "per_hour" in statement:
-        lane.cli(environment=environment)
+    port = int(lane.environment["MYSQL_PORT"])
+    one = pymysql.connect(host="127.0.0.1", port=port, user=ROLE, password=password) if "max_" in statement else None
     said = refusal(lane, environment)
     with connection.cursor() as cursor:
         cursor.execute(f"drop user '{ROLE}'@'%'")
     connection.close()
+    if one:
+        one.close()
     assert said.startswith("error: MySQL at 127.0.0.1:") and SOURCE[statement] in said, said
+
+
+TABLES = {
+    # statements: what is said of the table
+    ("create definer = 'gone'@'%' view seen as select id from items",): (
+        "error: seen: it could not be read: the account that the view reads as (DEFINER) is not there or may not read:"
+        " make it, or the view one of SQL SECURITY INVOKER"
+    ),
+    ("create table old (id int)", "create view seen as select id from old", "drop table old"): (
+        "error: seen: it has no column to land: what the view reads is gone, or MYSQL_USER may not run a function"
+    ),
+    ("create view seen as select id, sleep(3) from items",): (
+        "error: seen: it could not be read: it took longer than INGEST_STATEMENT_TIMEOUT_SECONDS."
+    ),
+}
+
+
+@pytest.mark.parametrize("statements", TABLES, ids=range(len(TABLES)))
+def test_a_refusal_of_one_table(lane: Lane, statements: tuple[str, ...]) -> None:
+    if "sleep" in statements[0] and lane.servers.mysql_version.startswith("5.6"):
+        pytest.skip("MySQL 5.6 limits no statement")
+    lane.execute("create table items (id int primary key)", "insert into items values (1)", *statements)
+    said = refusal(lane, {"INGEST_VIEWS": "true", "INGEST_STATEMENT_TIMEOUT_SECONDS": "1"})
+    assert said.startswith(TABLES[statements]), said

@@ -13,6 +13,10 @@ _OTHERS = "What did not change is joined to nothing: more work, the same rows."
 _ALWAYS_MATCHES = "There is always a row to join."
 _JOINED_TO_NOTHING = "The rows this adds have an empty key: later steps join them to nothing."
 _WITHOUT_ORDERS = "Who never ordered is left out at the end as well: more work, the same table."
+_NOTHING = "The row this adds is of no order and no amount: it differs from nothing by nothing, and is left out."
+_IN_ORDER = (
+    "A key's versions follow one another without overlap: they end in the order in which they begin, the open one last."
+)
 _EMPTY_TOGETHER = "Both are empty where there is no order."
 
 EQUIVALENT: dict[str, str] = {
@@ -95,4 +99,28 @@ EQUIVALENT: dict[str, str] = {
         "Where nothing has shipped, there are no days to divide."
     ),
     "ml_customer_features: where monthly_totals.first_order_date is not null: first_order_date -> last_order_date": _EMPTY_TOGETHER,
+    # months without orders, versions in another order
+    "fct_sales_adjustments: inner join versions: inner -> left": _NOTHING,
+    "fct_sales_adjustments: inner join orders on closed_months.year_month = to_char(orders.order_date, 'YYYY-MM'): inner -> left": (
+        _NOTHING
+    ),
+    "fct_sales_adjustments: inner join closed_months on differences.month_end_date_key = closed_months.month_end_date_key: inner -> left": (
+        _ALWAYS_MATCHES
+    ),
+    "int_months__closed: greatest(min(landing_days.loaded_at), min(first_version.valid_from)) as closed_at (#2): min -> max": (
+        "There is one first version."
+    ),
+    "int_months__closed: group by dates.date_key, dates.year_month: , dates.year_month -> ": "A day is in one month.",
+    "versions: row_number() over (partition by {{ natural_key }} order by dbt_valid_from) as version_number,: dbt_valid_from -> dbt_valid_to": (
+        _IN_ORDER
+    ),
+    "versions: when row_number() over (partition by {{ natural_key }} order by dbt_valid_from) = 1: dbt_valid_from -> dbt_valid_to": (
+        _IN_ORDER
+    ),
+    "versions: when row_number() over (partition by {{ natural_key }} order by dbt_valid_from) = 1 (#2): dbt_valid_from -> dbt_valid_to": (
+        _IN_ORDER
+    ),
+    "versions: cast(lead(dbt_valid_from) over (partition by {{ natural_key }} order by dbt_valid_from) as date), (#2): dbt_valid_from -> dbt_valid_to": (
+        _IN_ORDER
+    ),
 }

@@ -34,6 +34,13 @@ _MEMBER = (
 )
 _PRICES = "update products set buyPrice = buyPrice + 1, MSRP = MSRP + 2 where crc32(productCode) % 3 = {third}"
 
+
+def _blanks(table: str, key: str, *columns: str) -> str:
+    """Blanks around texts of the last rows."""
+    padded = ", ".join(f"{column} = concat(' ', {column}, ' ')" for column in columns)
+    return f"update {table} set {padded} order by {key} desc limit 9"
+
+
 # What is wrong or odd on each day; between them trade goes on. Foreign keys are not minded.
 DAYS: list[list[str]] = [
     [
@@ -105,6 +112,17 @@ DAYS: list[list[str]] = [
         "update orderdetails set quantityOrdered = quantityOrdered + 3 where orderNumber % 17 = 6",
         "update orders set orderDate = '2005-06-04', requiredDate = '2005-06-04', shippedDate = '2005-06-04',"
         " status = 'Shipped' where orderNumber % 29 = 3",
+        # blanks around every text that staging takes them off
+        _blanks("customers", "customerNumber", "customerName", "contactLastName", "contactFirstName", "phone"),
+        _blanks(
+            "customers", "customerNumber", "addressLine1", "addressLine2", "city", "state", "postalCode", "country"
+        ),
+        _blanks("employees", "employeeNumber", "lastName", "firstName", "jobTitle", "email", "extension"),
+        _blanks("offices", "officeCode", "city", "phone", "addressLine1", "addressLine2"),
+        _blanks("offices", "officeCode", "state", "country", "postalCode", "territory"),
+        _blanks("products", "productCode", "productName", "productLine", "productScale", "productVendor"),
+        _blanks("productlines", "productLine", "productLine"),
+        _blanks("orders", "orderNumber", "status"),
         # a month later than most
         "insert into payments select customerNumber, 'LATE', '2005-07-01', 1.25 from customers where customerNumber % 6 = 1",
         "delete from payments where checkNumber in ('LONG_AGO', 'FAR')",

@@ -98,3 +98,10 @@ def test_files_are_there(name: str) -> None:
             near = [PROJECT / path, (PROJECT / name).parent / path]
             there = any(map(Path.exists, near)) or any(f"/{file}".endswith(f"/{path}") for file in FILES)
             assert there, f"{name}: {named} is not there"
+
+
+@page
+def test_data_tests_are_there(name: str) -> None:
+    named = {span for span in code(read(name)) if re.fullmatch(r"assert_\w+", span)}
+    there = {path.stem for path in (PROJECT / "tests" / "singular").glob("*.sql")}
+    assert named <= there, f"{name}: {named - there}"

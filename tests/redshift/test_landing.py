@@ -356,6 +356,19 @@ def test_rows_taken_out_come_back(items: Shop) -> None:
     assert items.query("select price from {raw}.items where id = 1") == [(decimal.Decimal("8.00"),)]
 
 
+def test_two_raw_tables_that_took_each_others_names_are_told_apart(shop: Shop) -> None:
+    for table in ("a", "b"):
+        shop.execute(
+            f"create table {table} (id int primary key, v varchar(9))", f"insert into {table} values (1, '{table}')"
+        )
+    shop.land()
+    for old, new in (("a", "c"), ("b", "a"), ("c", "b")):
+        shop.query(f"alter table {{raw}}.{old} rename to {new}")
+    assert shop.land().status == "ok"
+    assert shop.query("select a.v, b.v from {raw}.a cross join {raw}.b") == [("a", "b")]
+    assert [table.status for table in shop.land().tables] == ["unchanged", "unchanged"]
+
+
 def test_an_incremental_table_is_read_from_its_last_change(shop: Shop) -> None:
     shop.execute(
         "create table events (id int primary key, n int, changed datetime not null, born date)",

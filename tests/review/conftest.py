@@ -27,12 +27,24 @@ class Reviewed:
     markdown: str
     html: str
 
+    @property
+    def screen(self) -> str:
+        """What shows before anything is opened."""
+        depth, lines = 0, []
+        for line in self.markdown.splitlines():
+            depth += line.startswith("<details>")
+            lines += [] if depth else [line]
+            depth -= line.startswith("</details>")
+        return re.sub(r"\n{3,}", "\n\n", "\n".join(lines))
+
     def section(self, heading: str) -> str:
-        """The text under a heading of the Markdown report; empty if there is none."""
+        """The text under a heading of the Markdown report, all rows of its tables; empty if there is none."""
         fold = f"<details><summary>{heading}</summary>\n"
         if fold not in self.markdown:
             found = re.search(
-                rf"^## {re.escape(heading)}\n(.*?)(?=^## |^<details>|\Z)", self.markdown, re.MULTILINE | re.DOTALL
+                rf"^## {re.escape(heading)}\n(.*?)(?=^## |^<details><summary>[^\d]|\Z)",
+                self.markdown,
+                re.MULTILINE | re.DOTALL,
             )
             return found[1] if found else ""
         depth, lines = 1, []
@@ -122,7 +134,10 @@ class Clone:
         assert result.returncode in (0, 1), result.stdout + result.stderr
         reports = self.folder / "reports"
         pages = [(reports / name).read_text(encoding="utf-8") for name in ("review.md", "review.html")]
-        return Reviewed(result.returncode, result.stdout, *pages)
+        reviewed = Reviewed(result.returncode, result.stdout, *pages)
+        assert len(reviewed.screen) < 5_000 and len(reviewed.screen.splitlines()) < 65, "one screen"
+        assert len(reviewed.markdown) < 65_536, "GitHub takes no longer comment"
+        return reviewed
 
 
 @pytest.fixture(scope="session")

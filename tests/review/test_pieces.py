@@ -1,14 +1,17 @@
 """What the review is made of, one promise each."""
 
+import itertools
+import re
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from checks.changed import LintFinding
 from privacy import ErasureError, plan
-from review import changes, document, merge
+from review import changes, document, merge, report
 from review.compare import Comparison
-from review.dbt import Manifest, NodeResult
+from review.dbt import Manifest, NodeResult, forget
 from review.document import Block, FoldBlock, HeadingBlock, TableBlock, TextBlock, code
 from review.report import clearly_slower, safe_message
 from tests.conftest import Servers
@@ -140,6 +143,47 @@ def test_rows_without_a_key_are_counted_whole(servers: Servers) -> None:
     assert (difference.added, difference.removed) == (1, 1)
     assert "k should tell rows apart; rows beyond the first of their key: 1 before, 1 after" in difference.key_note
     connection.close()
+
+
+def test_a_changed_column_has_a_profile_of_both_sides(servers: Servers) -> None:
+    """Eight steps of ten numbers each: afterwards four steps have ten of them, and the last has forty times the largest."""
+    connection = servers.postgres()
+    with connection.cursor() as cursor:
+        cursor.execute("""
+            create temp table one as select k, k::numeric(9, 2) as net_amount, date '2024-01-01' + k as day, 'ann' as mail,
+                'same' as word, 0 as zero, 1 as age from generate_series(1, 80) as k;
+            create temp table two as select k, case when k <= 40 then k else 80 end as net_amount,
+                case when k > 20 then date '2024-01-01' + k end as day, 'bob' as mail, 'other' as word,
+                case when k = 1 then 'NaN'::float8 else 0 end as zero, k % 2 as age from one;""")
+    profiles = Comparison(connection, {"mail", "age"}).compare("one", "two", [("k",)]).profiles
+    assert profiles == {
+        "net_amount": (("0 %", "80", "1.00", "80.00", "▂" * 8), ("0 %", "41", "1", "80", "▂▂▂▂···█")),
+        "day": (
+            ("0 %", "80", "2024-01-02", "2024-03-21", "█" * 8),
+            ("25 %", "60", "2024-01-22", "2024-03-21", "··██████"),
+        ),
+        "mail": (("0 %", "1", "a***", "a***", ""), ("0 %", "1", "b***", "b***", "")),
+        "age": (("0 %", "1", "1***", "1***", ""), ("0 %", "2", "0***", "1***", "")),
+        "word": (("0 %", "1", "same", "same", ""), ("0 %", "1", "other", "other", "")),
+        "zero": (("0 %", "1", "0", "0", "█·······"), ("0 %", "2", "0", "NaN", "█·······")),
+    }
+    connection.close()
+
+
+def test_what_the_base_does_not_build_is_not_called_the_same() -> None:
+    outcomes = [NodeResult(status, 0, "", "") for status in ("success", "error")]
+    found = report.Review("", "", "", head={"nodes": {}})
+    found.changes.affected.append("model.p.m")
+    ways = []
+    for old, new in itertools.product(outcomes, outcomes):
+        found.before, found.after = {"model.p.m": old}, {"model.p.m": new}
+        ways.append(report.verdict(found))
+    assert ways == [
+        ["No change in data."],
+        ["1 model no longer built."],
+        ["Nothing is known of the data in `m`: the base does not build it."],
+        ["Nothing is known of the data in `m`: the base does not build it."],
+    ]
 
 
 def test_noise_is_not_slower() -> None:
@@ -279,6 +323,43 @@ def test_a_setting_is_said_once() -> None:
     assert changes.settings(base | {"vars": {"month": 1}}, head, mart) == {("var month", "1", "4"): mart}
 
 
+# dbt
+
+
+@pytest.mark.parametrize(
+    ("path", "is_kept"),
+    [
+        ("models/marts/m.sql", True),
+        ("models/marts/m.yml", False),
+        ("models/marts/new.sql", False),
+        ("macros/a.sql", False),
+        ("tests/singular/a.sql", False),
+        ("dbt_project.yml", False),
+        ("profiles/profiles.yml", False),
+        ("README.md", True),
+    ],
+)
+def test_a_partial_parse_is_of_the_sql_of_known_models(tmp_path: Path, path: str, is_kept: bool) -> None:
+    """dbt gets the rest wrong: a singular test loses its severity after a changed macro."""
+
+    def parsed() -> bool:
+        forget(tmp_path / "project", tmp_path / "side")
+        return kept.exists()
+
+    kept = tmp_path / "side/target/partial_parse.msgpack"
+    for name in ("models/marts/m.sql", "models/marts/m.yml", "macros/a.sql", "tests/singular/a.sql", "dbt_project.yml"):
+        (tmp_path / "project" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "project" / name).write_text("one")
+    kept.parent.mkdir(parents=True)
+    kept.touch()
+    assert not parsed(), "unknown"
+    kept.touch()
+    assert parsed(), "nothing changed"
+    (tmp_path / "project" / path).parent.mkdir(exist_ok=True)
+    (tmp_path / "project" / path).write_text("two")
+    assert parsed() == is_kept
+
+
 # the page
 
 
@@ -306,6 +387,33 @@ def test_the_markdown_fits_a_comment() -> None:
     assert "First" in text and "last" in text and "fold 8" in text and "… and 960 more." in text
     assert "Left out for length; the HTML report has it." in text
     assert len(document.page("t", [FoldBlock("fold", [long])])) > 20_000
+
+
+def test_a_graph_is_a_picture_on_both_pages() -> None:
+    graph = document.GraphBlock(
+        {"orders": ("changed, 1 → 2 rows", "moved"), "lines": ("the same data", "same"), 'a"]<b': ("removed", "bad")},
+        [("orders", "lines")],
+    )
+    assert document.markdown([graph]).splitlines()[:6] == [
+        "```mermaid",
+        "flowchart LR",
+        'n0["orders<br/>changed, 1 → 2 rows"]:::moved',
+        'n1["lines<br/>the same data"]:::same',
+        'n2["a???b<br/>removed"]:::bad',
+        "n0 --> n1",
+    ]
+    page = document.page("t", [graph])
+    assert "<path" in page and "a&quot;]&lt;b" in page
+    boxes = re.findall(r'<rect x="(\d+)" y="(\d+)"', page)
+    assert boxes == [("1", "1"), ("291", "1"), ("1", "45")], "a column for each step, no box on another"
+    assert 'width="530" height="82"' in page
+
+
+def test_things_to_check_can_be_ticked() -> None:
+    checks = document.CheckBlock(["Is `a<b` meant?", "Two."])
+    assert document.markdown([checks]) == "- [ ] Is `a<b` meant?\n- [ ] Two.\n"
+    assert document.page("t", [checks]).count('<li><label><input type="checkbox">') == 2
+    assert "<code>a&lt;b</code>" in document.page("t", [checks])
 
 
 def test_the_page_asks_no_other_host() -> None:

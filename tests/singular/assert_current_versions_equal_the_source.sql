@@ -1,6 +1,7 @@
-{{ config(meta={'dimension': 'timeliness'}) }}
--- The versions that are current say what the source says: no change has been missed, and nobody who was deleted is current. What is
--- cleaned on the way (blanks, Unknown for what is missing) is said here once more, apart from the models.
+{{ config(group='data_platform', meta={'dimension': 'timeliness'}) }}
+-- The versions that are current say what the source says: no change has been missed, and nobody who was deleted is current. Every other
+-- version says what the snapshot kept. What is cleaned on the way (blanks, Unknown for what is missing) is said here once more, apart from
+-- the models.
 {%- set dimensions = {
     'dim_customers': ['customers', {
         'customer_number': 'customer_number', 'sales_rep_employee_number': 'sales_rep_employee_number',
@@ -44,6 +45,18 @@ with both_sides as (
         cast({{ expressions[0] }} as varchar(64)) as natural_key,
         {{ surrogate_key(expressions[1:]) }} as row_hash
     from {{ source('classicmodels', table_name) }}
+    union all
+    select
+        '{{ dimension }}, version of ' || cast(known_since as varchar(40)) as dimension,
+        cast({{ names[0] }} as varchar(64)) as natural_key,
+        {{ surrogate_key(names[1:]) }} as row_hash
+    from {{ ref('int_' ~ table_name ~ '__versioned') }}
+    union all
+    select
+        '{{ dimension }}, version of ' || cast(dbt_valid_from as varchar(40)) as dimension,
+        cast({{ expressions[0] }} as varchar(64)) as natural_key,
+        {{ surrogate_key(expressions[1:]) }} as row_hash
+    from {{ ref('snap_' ~ table_name) }}
     {%- if not loop.last %}
     union all
     {%- endif %}
