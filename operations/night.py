@@ -275,7 +275,7 @@ class Night:
 
 def setting(name: str, default: int) -> int:
     """Raises ``SettingsError``."""
-    text = os.environ.get(name, "").strip()
-    if text and not text.isdecimal():
-        raise SettingsError(f"{name} must be a whole number.")
-    return int(text or default)
+    try:
+        return int(os.environ.get(name, "").strip() or default)
+    except ValueError:
+        raise SettingsError(f"{name} must be a whole number.") from None

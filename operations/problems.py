@@ -20,8 +20,8 @@ _RUNBOOKS = (
 """By a part of a message, the first that fits."""
 WORTH_A_RETRY = ("source-down", "warehouse-down")
 OF_SERVERS = ("wrong-password", "certificate", "disk-full", "source-down", "warehouse-down")
-
-_CODES = {"lock": 4, "land": 5, "build": 6, "publish": 7}
+_CODES = {"settings": 2, "two-runs-at-once": 4, "land": 5, "build": 6, "publish": 7} | dict.fromkeys(OF_SERVERS, 3)
+"""By runbook, else by step."""
 
 
 @dataclasses.dataclass
@@ -40,9 +40,7 @@ class Problem:
         return " ".join((self.runbook, *sorted(self.names)))
 
     def exit_code(self, published: bool) -> int:
-        if published:
-            return 1
-        return 2 if self.runbook == "settings" else 3 if self.runbook in OF_SERVERS else _CODES[self.step]
+        return 1 if published else _CODES.get(self.runbook) or _CODES[self.step]
 
 
 def runbook_of(message: str) -> str:

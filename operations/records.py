@@ -212,12 +212,10 @@ def load(settings: Settings) -> None:
 
 def last_published_of_the_warehouse(settings: Settings) -> str:
     """When the last night ended well; empty if there is none."""
-    connection = connect(settings)
-    with connection.cursor() as cursor:
-        cursor.execute(f"select cast(max(ended_at) as varchar(32)) from {_schema()}.runs where is_published")
+    with contextlib.closing(connect(settings)) as connection, connection.cursor() as cursor:
+        cursor.execute(f"select max(ended_at) from {_schema()}.runs where is_published")
         (when,) = cursor.fetchone()
-    connection.close()
-    return f"{when}+00:00" if when else ""
+    return f"{when.isoformat()}+00:00" if when else ""
 
 
 def _schema() -> str:

@@ -1,5 +1,6 @@
 """How things are, from the records of the runs: a page that opens from disk, and a screen of a terminal."""
 
+import contextlib
 import datetime
 import statistics
 from pathlib import Path
@@ -12,6 +13,7 @@ from landing.environment import SettingsError
 from landing.warehouse.session import WarehouseUnavailable
 from operations import alerts, records
 from operations.problems import Problem
+from operations.records import Run
 
 PAGE = Path("docs/site/status.html")
 MAX_AGE = 26
@@ -33,16 +35,18 @@ def write() -> None:
 
 def check(max_age: int | None) -> int:
     """Print how things are; with an age, alert if the last good run is older. The exit code."""
-    try:
-        with records.alone(0):
+    killed: list[Run] = []
+    if max_age is not None:
+        with contextlib.suppress(records.AnotherNight), records.alone(0):
             killed = records.killed()
-    except records.AnotherNight:
-        killed = []
     facts = _facts(max_age or MAX_AGE)
     print(_TEMPLATES.get_template("status.txt").render(facts))
     if max_age is None:
         return 0 if facts["fresh"] else 1
-    ended = facts["last"].ended_at if facts["last"] else _of_the_warehouse()
+    ended = facts["last"].ended_at if facts["last"] else ""
+    # a machine that runs no night asks the warehouse
+    with contextlib.suppress(SettingsError, WarehouseUnavailable, psycopg2.Error):
+        ended = ended or records.last_published_of_the_warehouse(records.settings())
     fresh = bool(ended) and _hours_since(ended) <= max_age
     problems = [
         Problem("end", "killed-run", f"the run of {alerts.minute(run.started_at)} was killed") for run in killed
@@ -56,14 +60,6 @@ def check(max_age: int | None) -> int:
     return 0 if fresh else 1
 
 
-def _of_the_warehouse() -> str:
-    """For a machine that runs no night. Empty if the warehouse does not say."""
-    try:
-        return records.last_published_of_the_warehouse(records.settings())
-    except (SettingsError, WarehouseUnavailable, psycopg2.Error):
-        return ""
-
-
 def _facts(max_age: int = MAX_AGE) -> dict[str, Any]:
     runs = [run for run in records.runs() if run.status != "refused"]
     last = records.last_published()
@@ -74,8 +70,8 @@ def _facts(max_age: int = MAX_AGE) -> dict[str, Any]:
         "now": records.now(),
         "max_age": max_age,
         "last": last,
-        "fresh": bool(last) and _hours_since(last.ended_at) <= max_age if last else False,
-        "hours": _hours_since(last.ended_at) if last else None,
+        "fresh": last and _hours_since(last.ended_at) <= max_age,
+        "hours": last and _hours_since(last.ended_at),
         "open": [incident for incident in found if not incident.get("until")],
         "over": [incident for incident in found if incident.get("until")][:10],
         "runs": runs[:_SHOWN],
@@ -89,6 +85,5 @@ def _facts(max_age: int = MAX_AGE) -> dict[str, Any]:
 
 
 def _hours_since(moment: str) -> float:
-    when = datetime.datetime.fromisoformat(moment.replace("Z", "+00:00"))
-    when = when if when.tzinfo else when.replace(tzinfo=datetime.timezone.utc)
+    when = datetime.datetime.fromisoformat(moment)
     return (datetime.datetime.now(datetime.timezone.utc) - when).total_seconds() / 3600
