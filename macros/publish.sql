@@ -35,7 +35,8 @@
     {%- endif -%}
     {%- for node in graph.nodes.values() if node.resource_type == 'model' and node.config.schema == 'marts' -%}
         {%- set mart = public_mart(node) -%}
-        {%- do persist_docs(mart, node, true, true) -%}
+        {%- do run_query(alter_relation_comment(mart, node.description)) -%}
+        {%- do run_query(alter_column_comment(mart, node.columns)) -%}
         {%- do apply_grants(mart, node.config.grants, should_revoke=true) -%}
         {%- if roles_are_on() -%}
             {%- do run_query(postgres__protect_mart(mart, node)) -%}

@@ -160,6 +160,16 @@ def test_the_public_marts_are_the_work_set(warehouse: Warehouse) -> None:
     assert warehouse.seen() == [warehouse.round]
 
 
+def test_a_changed_description_is_published(warehouse: Warehouse) -> None:
+    mart = f"{PREFIX}_marts.dim_offices"
+    described = f"select obj_description('{mart}'::regclass), col_description('{mart}'::regclass, 1)"
+    before = warehouse.execute(described)
+    warehouse.execute(f"comment on table {mart} is 'x'; comment on column {mart}.office_key is 'x'")
+    warehouse.build()
+    assert warehouse.publish() == ""
+    assert warehouse.execute(described) == before != [("x", "x")]
+
+
 @pytest.mark.parametrize(
     ("build", "why"),
     [
