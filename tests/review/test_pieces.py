@@ -470,7 +470,7 @@ def test_a_schema_of_somebody_else_is_left_alone(clone: Clone) -> None:
 def test_a_base_that_ignores_the_prefix_is_refused(clone: Clone) -> None:
     """Its build would land in the schemas that people read."""
     clone.git("checkout", "--quiet", "-B", "old")
-    clone.edit("macros/generate_schema_name.sql", "prefix ~ '_' ~ schema if prefix else schema", "schema")
+    clone.edit("macros/generate_schema_name.sql", "prefix ~ '_' ~ name if prefix else name", "name")
     clone.commit("Build where everybody reads")
     result = clone.run("review", "--base", "old")
     assert result.returncode == 2

@@ -416,12 +416,12 @@ def test_rows_that_a_test_of_dbt_stored_go(shop: Shop, erase: Erase, capsys: pyt
 def test_what_is_built_to_be_published_is_erased_too(
     shop: Shop, erase: Erase, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    named = "select count(*) from next_marts.dim_customers where customer_name like '%Baane%'"
+    named = "select count(*) from next_marts.dim_customers where customer_name like '%Mini Creations%'"
     connection = shop.servers.postgres()
     with connection.cursor() as cursor:
         cursor.execute("create schema next_marts; create table next_marts.dim_customers as table marts.dim_customers")
         assert shop.query(named) == [(1,)]
-        assert erase("121") == 0, capsys.readouterr()
+        assert erase("320") == 0, capsys.readouterr()
         assert shop.query(named) == [(0,)]
         assert "next_marts.dim_customers " in capsys.readouterr().out
         cursor.execute("drop schema next_marts cascade")
