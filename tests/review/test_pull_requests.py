@@ -465,6 +465,9 @@ def test_data_alone_is_no_failure(clone: Clone) -> None:
         "trim(phone) || ' x' as phone, 1 as one",
     )
     clone.edit(
+        "models/staging/classicmodels/stg_classicmodels__customers.sql", "trim(phone) as", "trim(phone) || ' x' as"
+    )
+    clone.edit(
         "tests/singular/assert_current_versions_equal_the_source.sql",
         "'contact_last_name': 'trim(contact_last_name)', 'phone': 'trim(phone)'",
         """'contact_last_name': 'trim(contact_last_name)', 'phone': "trim(phone) || ' x'\"""",
