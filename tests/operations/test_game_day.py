@@ -277,7 +277,7 @@ def test_the_disk_is_full(house: House) -> None:
 def small_disk(folder: Path) -> Iterator[Path]:
     folder.mkdir(mode=0o755)
     owner = f",uid={pwd.getpwnam(account).pw_uid}" if (account := home.server_account()) else ""
-    mount = ["mount", "-t", "tmpfs", "-o", f"size=100k,mode=0700{owner}", "tmpfs", str(folder)]
+    mount = ["mount", "-t", "tmpfs", "-o", f"size=8k,mode=0700{owner}", "tmpfs", str(folder)]
     if os.geteuid() or subprocess.run(mount, capture_output=True, check=False).returncode:
         folder.rmdir()
         pytest.skip("a small disk cannot be mounted here (that takes root)")
