@@ -28,7 +28,10 @@
     {{ return(none) }}
 {%- endmacro %}
 
-{#- On-run-start, the last: the landing that this run starts from. On Redshift what a hook writes after dbt looked for a table is lost without a commit. -#}
+{#-
+    On-run-start, the last: the landing that this run starts from. On Redshift a hook's rows are lost without a commit, once dbt has
+    looked for a table.
+-#}
 {% macro record_build() -%}
     {%- if execute and flags.WHICH in ('build', 'run', 'snapshot') and quality_is_recorded() -%}
         {%- if not work_set() and run_query("select 1 from " ~ quality_relation('publications') ~ " limit 1").rows -%}
@@ -100,21 +103,25 @@
 {#- dbt puts this between a generic test and its model. A generic test names no other model, so it finds the orders by their table. -#}
 {% macro get_where_subquery(relation) -%}
     {%- if execute and (config.get('meta') or {}).get('only_changed') -%}
-        {%- set orders = graph.nodes['model.' ~ project_name ~ '.int_orders__bound'].relation_name -%}
-        {{ return("(select * from " ~ relation ~ " where " ~ is_of_a_changed_order('order_number', orders) ~ ") as dbt_subquery") }}
+        {{ return("(select * from " ~ relation ~ " where " ~ is_of_a_changed_order('order_number', stored_orders()) ~ ") as dbt_subquery") }}
     {%- endif -%}
     {{ return(default__get_where_subquery(relation)) }}
 {%- endmacro %}
 
-{#- Every row of the order, also one that was left behind. -#}
+{#- The table of int_orders__bound, where dbt allows no ref(). -#}
+{% macro stored_orders() -%}
+    {{ return(graph.nodes['model.' ~ project_name ~ '.int_orders__bound'].relation_name) }}
+{%- endmacro %}
+
 {% macro is_of_a_changed_order(column, orders) -%}
     {%- set landing = untested_since() -%}
-    {%- if landing -%}
-        {{ column }} in (
-            select changed.order_number from {{ orders }} as changed
-            where changed._loaded_at > cast('{{ landing }}' as timestamp)
-        )
-    {%- else -%}
-        true
-    {%- endif -%}
+    {{ is_of_an_order_changed_since(landing, column, orders) if landing else 'true' }}
+{%- endmacro %}
+
+{#- Every row of the order, also one that was left behind. -#}
+{% macro is_of_an_order_changed_since(landing, column, orders) -%}
+    {{ column }} in (
+        select changed.order_number from {{ orders }} as changed
+        where changed._loaded_at > cast('{{ landing }}' as timestamp)
+    )
 {%- endmacro %}

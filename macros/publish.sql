@@ -1,9 +1,9 @@
 {#-
-    Write, audit, publish. With DBT_SET=next dbt builds and tests all models in a work set of its own, `next_marts` beside `marts`, which
-    nobody else may enter; raw tables, snapshots and seeds are the same. `dbt run-operation publish` then applies what differs to the public marts, in one
-    transaction of plain inserts and deletes: each statement of a reader sees all marts of one tested build, or all of the one before.
-    Public tables stay, and so do the views, grants and policies on them. `dbt build` without DBT_SET writes the public marts
-    directly.
+    Write, audit, publish. With DBT_SET=next dbt builds and tests all models in a work set of its own, `next_marts` beside `marts`.
+    Nobody else may enter it; raw tables, snapshots and seeds are the same. `dbt run-operation publish` then applies what differs to
+    the public marts, in one transaction of plain inserts and deletes: each statement of a reader sees all marts of one tested build,
+    or all of the one before. Public tables stay, and so do the views, grants and policies on them. `dbt build` without DBT_SET writes
+    the public marts directly.
 -#}
 
 {% macro work_set() -%}
@@ -92,8 +92,7 @@
     {%- set mart = public_mart(node) -%}
     {%- set is_new = make_public_mart(built, mart) -%}
     {%- set columns = adapter.get_columns_in_relation(built) | map(attribute='quoted') | join(', ') -%}
-    {%- set changed = "order_number in (select changed.order_number from " ~ graph.nodes['model.' ~ project_name ~ '.int_orders__bound'].relation_name
-        ~ " as changed where changed._loaded_at > cast('" ~ since ~ "' as timestamp))" -%}
+    {%- set changed = is_of_an_order_changed_since(since, 'order_number', stored_orders()) -%}
     {%- set key = key_of_mart(node) -%}
     {%- set by_order = since and node.config.materialized == 'incremental' and not is_new -%}
     {%- if by_order -%}
