@@ -96,6 +96,16 @@ class Servers:
         connection.autocommit = True
         return connection
 
+    def query(self, *statements: str) -> list[tuple[Any, ...]]:
+        """Run statements on the warehouse, as its owner; the rows of the last one, if it has any."""
+        connection = self.postgres()
+        with connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+            rows = list(cursor.fetchall()) if cursor.description else []
+        connection.close()
+        return rows
+
 
 @dataclasses.dataclass
 class Lane:
@@ -130,12 +140,7 @@ class Lane:
 
     def warehouse(self, sql: str) -> list[tuple[Any, ...]]:
         """Rows of a query on the warehouse; ``{raw}`` stands for the raw schema."""
-        connection = self.servers.postgres()
-        with connection.cursor() as cursor:
-            cursor.execute(sql.replace("{raw}", self.raw))
-            rows = list(cursor.fetchall()) if cursor.description else []
-        connection.close()
-        return rows
+        return self.servers.query(sql.replace("{raw}", self.raw))
 
     def land(self, environment: dict[str, str] | None = None, **options: Any) -> LandingReport:
         """Land in this process; ``options`` are fields of ``Settings``."""

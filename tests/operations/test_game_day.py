@@ -123,12 +123,7 @@ class House:
         connection.close()
 
     def warehouse(self, sql: str) -> list[tuple[Any, ...]]:
-        connection = self.servers.postgres()
-        with connection.cursor() as cursor:
-            cursor.execute(sql)
-            rows = list(cursor.fetchall()) if cursor.description else []
-        connection.close()
-        return rows
+        return self.servers.query(sql)
 
     def published(self) -> list[tuple[Any, ...]]:
         return self.warehouse(

@@ -68,14 +68,7 @@ class Warehouse:
         return "" if result.returncode == 0 else result.stdout
 
     def execute(self, *statements: str) -> list[tuple[Any, ...]]:
-        """The rows of the last one."""
-        connection = self.star.servers.postgres()
-        with connection.cursor() as cursor:
-            for statement in statements:
-                cursor.execute(statement)
-            rows = cursor.fetchall() if cursor.description else []
-        connection.close()
-        return rows
+        return self.star.query(*statements)
 
     def build(self, *, tested: bool = True, complete: bool = True, later: str = "0") -> None:
         """As a build that changes every row of every mart would leave the work set."""

@@ -63,13 +63,8 @@ class Star:
         content: dict[str, Any] = json.loads((self.target / "manifest.json").read_text(encoding="utf-8"))
         return content
 
-    def query(self, sql: str) -> list[tuple[Any, ...]]:
-        connection = self.servers.postgres()
-        with connection.cursor() as cursor:
-            cursor.execute(sql)
-            rows: list[tuple[Any, ...]] = cursor.fetchall()
-        connection.close()
-        return rows
+    def query(self, *statements: str) -> list[tuple[Any, ...]]:
+        return self.servers.query(*statements)
 
 
 _built: list[Star] = []

@@ -34,15 +34,7 @@ class Warehouse:
         return "fail"
 
     def execute(self, *statements: str) -> list[tuple[object, ...]]:
-        """The rows of the last one."""
-        connection = self.star.servers.postgres()
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            for statement in statements:
-                cursor.execute(statement)
-            rows = cursor.fetchall() if cursor.description else []
-        connection.close()
-        return rows
+        return self.star.query(*statements)
 
     def plant(self) -> None:
         """An order line twice."""

@@ -122,12 +122,7 @@ class Clone:
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Run a statement on the warehouse; rows, if it has any."""
-        connection = self.servers.postgres()
-        with connection.cursor() as cursor:
-            cursor.execute(sql)
-            rows = list(cursor.fetchall()) if cursor.description else []
-        connection.close()
-        return rows
+        return self.servers.query(sql)
 
     def review(self, **environment: str) -> Reviewed:
         result = self.run("review", "--base", "main", **environment)

@@ -34,12 +34,7 @@ class Warehouse:
         return "" if result.returncode == 0 else result.stdout
 
     def execute(self, statement: str) -> list[tuple[object, ...]]:
-        connection = self.star.servers.postgres()
-        with connection.cursor() as cursor:
-            cursor.execute(statement)
-            rows = cursor.fetchall() if cursor.description else []
-        connection.close()
-        return list(rows)
+        return self.star.query(statement)
 
     def land(self, *statements: str, **options: Any) -> None:
         """Change the source, and land it; ``options`` are fields of the landing's ``Settings``."""

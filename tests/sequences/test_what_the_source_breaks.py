@@ -76,9 +76,7 @@ class Warehouse:
         return self.star.query(sql.replace("{", f"{self.prefix}_").replace("}", ""))
 
     def execute(self, statements: str) -> None:
-        connection = self.star.servers.postgres()
-        connection.cursor().execute(statements.replace("{", f"{self.prefix}_").replace("}", ""))
-        connection.close()
+        self.query(statements)
 
     def drop(self) -> None:
         for schema in SCHEMAS:
