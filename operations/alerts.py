@@ -1,13 +1,12 @@
 """Incidents, in ``logs/night/incidents.json``: one alert when a cause is new, one word when its step passes again."""
 
-import contextlib
-import fcntl
 import json
 import logging
+import math
 import os
 import socket
 import sys
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Sequence, Set
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -20,15 +19,15 @@ Incident = dict[str, Any]
 
 
 def incidents() -> list[Incident]:
-    """The latest first; one that is over has ``until``."""
+    """The latest first; a closed one has ``until``."""
     file = records.FOLDER / "incidents.json"
     found: list[Incident] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else []
     return found
 
 
 def tell(problems: Sequence[Problem], passed: Set[str], log: Path | None, console: TextIO = sys.stderr) -> None:
-    """Open the incidents of these problems, end those whose step passed. What is not taken is sent the next time."""
-    with _locked():
+    """Open an incident for each new problem, and close those with a passed step. An alert not taken is sent again."""
+    with records.alone(math.inf, "incidents.lock"):  # two nights may have something to say
         known = incidents()
         open_ones = {incident["cause"]: incident for incident in known if not incident.get("until")}
         for problem in problems:
@@ -72,7 +71,7 @@ def _alert(problem: Problem, log: Path | None) -> str:
 
 
 def _send(title: str, body: str, console: TextIO) -> bool:
-    """Whether every receiver took it. Without ``ALERT_URLS`` it is printed, and that counts."""
+    """Whether every receiver took it. Without ``ALERT_URLS`` it is printed and counts as taken."""
     urls = secret(os.environ, "ALERT_URLS").strip()
     if urls:
         import apprise  # late: it is needed on bad nights only
@@ -84,12 +83,3 @@ def _send(title: str, body: str, console: TextIO) -> bool:
         print("error: the alert was not taken by all that ALERT_URLS names. It is:", file=console)
     print(f"{title}\n{body}", file=console, flush=True)
     return not urls
-
-
-@contextlib.contextmanager
-def _locked() -> Iterator[None]:
-    """Two nights may have something to say."""
-    records.FOLDER.mkdir(parents=True, exist_ok=True)
-    with (records.FOLDER / "incidents.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -195,8 +195,9 @@ class Night:
         self._run.jumps = [said.split(": ", 1)[1].split(". If")[0] for said in self._warnings if said.startswith(_JUMP)]
         self._run.rules = [said.split(_RULE)[1].split("), first")[0] + ")" for said in self._warnings if _RULE in said]
         self._run.exceptions += sum(m["rows"] or 0 for m in self._run.models if m["name"] == "source_exceptions")
-        if (TARGET / "run_results.json").exists():
-            shutil.copyfile(TARGET / "run_results.json", TARGET / "last_build.json")
+        from catalog.project import keep_build_results
+
+        keep_build_results(TARGET)
 
     def _docs(self, _: Step) -> Problem | None:
         """Of the public marts, so dbt reads the project again."""

@@ -1,4 +1,4 @@
-"""A failure in words: step, cause, runbook, and the readers that it matters to. No value of a row is in it."""
+"""A failure in words: step, cause, runbook and the readers concerned. It holds no value of a row."""
 
 import dataclasses
 import json
@@ -17,7 +17,7 @@ _RUNBOOKS = (
     (r"^MySQL at", "source-down"),
     (r"^(Postgres|Redshift) at|SQLSTATE (08|57P)|connection to server|closed the connection", "warehouse-down"),
 )  # fmt: skip
-"""By a part of a message, the first that fits."""
+"""By a part of the message; the first match counts."""
 WORTH_A_RETRY = ("source-down", "warehouse-down")
 OF_SERVERS = ("wrong-password", "certificate", "disk-full", "source-down", "warehouse-down")
 _CODES = {"settings": 2, "two-runs-at-once": 4, "land": 5, "build": 6, "publish": 7} | dict.fromkeys(OF_SERVERS, 3)
@@ -33,7 +33,7 @@ class Problem:
     names: tuple[str, ...] = ()
     """Tables, tests or models. With the runbook they are the cause: the same cause is the same incident."""
     nodes: tuple[str, ...] = ()
-    """What dbt calls them. None: everything that is read may be old."""
+    """Their ids in dbt. Without any, all readers may see old data."""
 
     @property
     def cause(self) -> str:
@@ -62,7 +62,7 @@ def of_landing(code: int, report: dict[str, Any]) -> Problem:
 
 
 def of_dbt(step: str, results: Iterable[Any], exception: object) -> Problem:
-    """The names of what failed, SQLSTATE and constraint; of a refusal by the project's macros, its sentence."""
+    """The names of failed nodes, SQLSTATE and constraint; of a refusal by the project's macros, its sentence."""
     failed = [result for result in results if result.status in ("error", "fail", "runtime error")]
     said = "\n".join([*(str(result.message) for result in failed), str(exception or "")])
     nodes = tuple(result.node.unique_id for result in failed if result.node.resource_type != "operation")

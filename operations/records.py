@@ -1,6 +1,6 @@
 """Runs as data: a JSON file each in ``logs/night``, and ``runs``, ``run_steps``, ``run_models`` in the warehouse.
 
-A run that cannot reach the warehouse is loaded by the next that can. The SQL is of Postgres and of Redshift.
+If the warehouse is down, the next run loads the record. The SQL is for Postgres and Redshift.
 """
 
 import contextlib
@@ -66,9 +66,9 @@ class Run:
     is_published: bool = False
     landed_at: str = ""
     rows: int = 0
-    """Rows that the landing read."""
+    """Rows read by the landing."""
     exceptions: int = 0
-    """Values that no type could hold, and rows that break a rule of the source."""
+    """Values beyond their type, and rows against a rule of the source."""
     steps: list[Step] = dataclasses.field(default_factory=list)
     models: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     tests: dict[str, dict[str, int]] = dataclasses.field(default_factory=dict)
@@ -124,7 +124,7 @@ def last_published() -> Run | None:
 
 
 def rotate(keep: int) -> None:
-    """Remove the oldest runs and their logs, but no run that the warehouse has not yet."""
+    """Remove the oldest runs and their logs, if the warehouse has them."""
     for run in [run for run in runs() if run.status != "running"][keep:]:
         if run.is_loaded:
             run.log.unlink(missing_ok=True)
@@ -132,7 +132,7 @@ def rotate(keep: int) -> None:
 
 
 def killed() -> list[Run]:
-    """Runs that never said how they ended, once no other holds the lock. Each is found once."""
+    """Runs without an end, asked for under the lock. Each is found once."""
     found = [run for run in runs() if run.status == "running" and not run.run_id.endswith(f"-{os.getpid()}")]
     for run in found:
         run.status = "killed"
@@ -141,10 +141,10 @@ def killed() -> list[Run]:
 
 
 @contextlib.contextmanager
-def alone(wait: int) -> Iterator[None]:
-    """Hold the lock of this machine; it ends with the process. Raises ``AnotherNight`` after ``wait`` seconds."""
+def alone(wait: float, name: str = "lock") -> Iterator[None]:
+    """Hold a lock of this machine; it ends with the process. Raises ``AnotherNight`` after ``wait`` seconds."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    with (FOLDER / "lock").open("w") as file:
+    with (FOLDER / name).open("w") as file:
         until = time.monotonic() + wait
         while True:
             with contextlib.suppress(BlockingIOError):
@@ -164,7 +164,7 @@ def settings() -> Settings:
 
 
 def lock_of_the_warehouse(settings: Settings, wait: int) -> Any:
-    """A connection that holds the lock of all machines until it is closed: on a table, as Redshift has no other.
+    """A connection with the lock of all machines, until it is closed. It locks a table: Redshift has no other lock.
 
     Raises:
         WarehouseUnavailable: there is no lock to be had.
@@ -187,7 +187,7 @@ def lock_of_the_warehouse(settings: Settings, wait: int) -> Any:
 
 
 def load(settings: Settings) -> None:
-    """Load every run that ended and is not in the warehouse. Raises ``WarehouseUnavailable``, ``psycopg2.Error``."""
+    """Load every ended run not yet in the warehouse. Raises ``WarehouseUnavailable``, ``psycopg2.Error``."""
     connection = connect(settings)
     connection.autocommit = False
     schema = _schema()

@@ -1,4 +1,4 @@
-"""How things are, from the records of the runs: a page that opens from disk, and a screen of a terminal."""
+"""How things are, from the records of the runs: a page to open from disk, and a screen of a terminal."""
 
 import contextlib
 import datetime
@@ -44,7 +44,7 @@ def check(max_age: int | None) -> int:
     if max_age is None:
         return 0 if facts["fresh"] else 1
     ended = facts["last"].ended_at if facts["last"] else ""
-    # a machine that runs no night asks the warehouse
+    # a machine without nights asks the warehouse
     with contextlib.suppress(SettingsError, WarehouseUnavailable, psycopg2.Error):
         ended = ended or records.last_published_of_the_warehouse(records.settings())
     fresh = bool(ended) and _hours_since(ended) <= max_age

@@ -50,8 +50,8 @@ begin
             )
             union all
             select oid, nspname, nspowner, 'transform' from pg_namespace
-            where nspname in ('staging', 'intermediate', 'snapshots', 'seeds', 'marts', 'marts_masked', 'quality')
-                or nspname in ('next_staging', 'next_intermediate', 'next_marts')
+            where regexp_replace(nspname, '^next_', '')
+                in ('staging', 'intermediate', 'snapshots', 'seeds', 'marts', 'marts_masked', 'quality')
         )
         select 1 as step, owner, format('schema %I', nspname) as thing from wanted where nspowner <> owner::regrole
         union all
