@@ -1,4 +1,4 @@
-"""SQL that Postgres takes and Redshift refuses, or reads differently.
+"""SQL for Postgres alone: Redshift refuses it, or reads it differently.
 
 Read over the tokens of a statement, not over its tree: every finding has its place in the text, and there is no
 statement too odd to be looked at. AWS's documentation is the judge; each rule names its page there.
@@ -24,10 +24,10 @@ DOCUMENTATION = "https://docs.aws.amazon.com/redshift/latest/dg/"
 
 @dataclasses.dataclass(frozen=True, order=True)
 class Violation:
-    """One place that is not portable."""
+    """One unportable place."""
 
     offset: int
-    """Where it begins in the text, from 0."""
+    """Its beginning in the text, from 0."""
     line: int
     what: str
     """The violation, and if it is short, SQL to write instead."""
@@ -38,7 +38,7 @@ class Violation:
         return f"{self.what} [{self.page.removeprefix(DOCUMENTATION).removesuffix('.html')}]"
 
 
-# pages that several rules name
+# pages of several rules
 _FEATURES = "c_unsupported-postgresql-features"
 _FUNCTIONS = "c_unsupported-postgresql-functions"
 _TYPES = "c_unsupported-postgresql-datatypes"
@@ -58,7 +58,7 @@ _RESERVED = (
     "permissions raw readratio recover rejectlog resort respect restore snapshot sysdate system tag tdes text255 text32k top "
     "truncatecolumns wallet without"
 )
-_FUNCTION_PAGES = {  # names that are called: what to do instead, page
+_FUNCTION_PAGES = {  # called names: the remedy, page
     "STRING_AGG": ("use listagg", "r_LISTAGG"),
     "EVERY": ("use bool_and", _FUNCTIONS),
     r"ARRAY_AGG|XMLAGG|CORR|COVAR_POP|COVAR_SAMP|REGR_\w+|MODE|RANGE_AGG": ("", _FUNCTIONS),
@@ -93,7 +93,7 @@ _FUNCTION_PAGES = {  # names that are called: what to do instead, page
     r"(?:OBJ|COL|SHOBJ)_DESCRIPTION|TO_REG\w+|INET_\w+|XML\w+|XPATH\w*|TABLE_TO_XML|QUERY_TO_XML": ("", _FUNCTIONS),
     r"ROW": ("there are no row constructors", _FEATURES),
 }
-_PATTERNS: list[tuple[str, str, str]] = [  # pattern, what, page
+_PATTERNS: list[tuple[str, str, str]] = [  # pattern, fault, page
     # queries
     (r"FILTER \( WHERE", "filter (where ...): put a case into the aggregate", "c_Aggregate_Functions"),
     (r"LATERAL\b", "lateral", _FROM),
@@ -191,11 +191,11 @@ _RULES = list(_rules())
 
 
 class _Tokenizer(Redshift.Tokenizer):
-    COMMANDS: ClassVar[set[TokenType]] = set()  # or what follows `explain` would be one text
+    COMMANDS: ClassVar[set[TokenType]] = set()  # or the rest after `explain` would be one text
 
 
 def violations(sql: str) -> list[Violation]:
-    """All of this SQL that Redshift would refuse, or read in another way than Postgres; in order of place."""
+    """All of this SQL refused by Redshift, or read in another way than by Postgres; in order of place."""
     try:
         tokens = _Tokenizer().tokenize(sql)
     except TokenError as error:
@@ -317,7 +317,7 @@ def _windows(words: list[str], closing: dict[int, int]) -> Iterator[tuple[int, s
 
 
 def _arguments(words: list[str], closing: dict[int, int]) -> Iterator[tuple[int, str, str]]:
-    """Functions that both have, with other arguments."""
+    """Functions of both, with other arguments."""
     for start in closing:
         at = start - 1
         arguments = _split(words, closing, start)
