@@ -2,12 +2,14 @@
 
 import dataclasses
 import datetime
+import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from landing.columns import RowSum, TablePlan
 from landing.drift import DriftVerdict
 from landing.files import RowFile
+from landing.mysql.changes import Changes
 from landing.mysql.connection import MySqlSource
 from landing.parts import Part
 from landing.records import TableState
@@ -25,6 +27,7 @@ class ReadContext:
     """The folder for files of rows."""
     hand_over: Callable[[RowFile], None]
     """Takes a finished file. It is copied while the reader goes on."""
+    changes: Changes
     states: Mapping[str, TableState]
     verdicts: Mapping[str, DriftVerdict]
     loaded_at: datetime.datetime
@@ -39,6 +42,20 @@ class ReadContext:
         if changed or looked_for or settings.full_compare:
             return None
         return self.states.get(table.name)
+
+    def changed_keys(self, table: TablePlan, state: TableState) -> set[int] | None:
+        """The values of the first key column whose rows changed since this state. None: all rows must be read."""
+        changes, was = self.changes, (state.log_position, state.select_hash)
+        if was != (changes.since, self.select_hash(table)) or self.is_old(state):
+            return None
+        keys = changes.of(table.source.name)
+        if keys is None or keys and not (table.first_key and self.warehouse.publishes_blocks):
+            return None
+        return keys if self.raw_rows_are_there(table, state) else None
+
+    def select_hash(self, table: TablePlan) -> str:
+        """Of the SELECT of its rows. It changes with columns, hashing and erased people."""
+        return hashlib.sha256(self.source.select(table, self.warehouse.line_format).encode()).hexdigest()[:16]
 
     def is_old(self, state: TableState) -> bool:
         """Whether it is time to compare the whole table again."""
@@ -55,8 +72,8 @@ class TableRead:
 
     part: Part
     """The loaded part of the table."""
-    sent: RowSum
-    """MySQL's count and checksum of the rows it sent."""
+    sent: RowSum | None
+    """MySQL's count and checksum of all rows of the table. None if only some were read."""
     loaded: RowSum
     """The same for the rows handed over to be copied."""
     unchanged: bool

@@ -1,16 +1,17 @@
-"""The choice between three ways of reading a table."""
+"""The choice between four ways of reading a table."""
 
 from landing.columns import TablePlan
-from landing.reading import blocks, newer, whole
+from landing.reading import blocks, keys, newer, whole
 from landing.reading.context import ReadContext, TableRead
 
 
 def read_table(context: ReadContext, table: TablePlan) -> TableRead | None:
-    """Read a table in one of three ways. None if the warehouse would refuse a text.
+    """Read a table in one of four ways. None if the warehouse would refuse a text.
 
     1. ``newer``, for an incremental table: only rows that may have changed.
-    2. ``blocks``, for a table in the order of a whole number, the first column of its key: by blocks of keys.
-    3. ``whole``, for all others.
+    2. ``keys``, if the binary log names what changed: nothing, or rows by the first column of their key.
+    3. ``blocks``, for a table in the order of a whole number, the first column of its key: by blocks of keys.
+    4. ``whole``, for all others.
 
     Raises:
         TableUnreadable: this table cannot be read; others can.
@@ -18,6 +19,8 @@ def read_table(context: ReadContext, table: TablePlan) -> TableRead | None:
     """
     if table.change_column:
         return newer.read(context, table, table.change_column)
+    if (state := context.compared_state(table)) and (changed := context.changed_keys(table, state)) is not None:
+        return keys.read(context, table, state, changed)
     if (key := table.first_key) and context.warehouse.publishes_blocks:
         bits = blocks.bits_of(context, table, key)
         if bits is not None:

@@ -5,7 +5,7 @@ import hashlib
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import psycopg2
 
@@ -343,7 +343,8 @@ class Postgres:
         """The raw rows to compare with the arrived ones, and perhaps more."""
         if not isinstance(part, Blocks):
             return self._raw(table)
-        block = f"{table.key[0].quoted}::bigint >> {part.bits}"
+        key = table.key[0].quoted
+        block = f"{key}::bigint >> {part.bits}" if part.bits else key  # an index may hold the key itself
         numbers = ",".join(map(str, part.numbers))
         return f"(select ctid, * from {self._raw(table)} where {block} = any('{{{numbers}}}'::bigint[]))"
 
@@ -402,8 +403,8 @@ class Postgres:
         )
 
 
-def locked_session(settings: Settings) -> Session:
-    """A connection that holds the lock of the raw schema until it is closed.
+def locked_session(settings: Settings, purpose: Literal["land", "follow"] = "land") -> Session:
+    """A connection that holds the lock of the raw schema, for a landing or a follower, until it is closed.
 
     Raises:
         WarehouseUnavailable: names the server and the user, and the reason.
@@ -423,12 +424,15 @@ def locked_session(settings: Settings) -> Session:
     session.execute("set work_mem = '128MB'")
     session.execute("set parallel_tuple_cost = 0")  # of the pairs compared, few are handed on
     session.execute("set lock_timeout = %s", (f"{max(1, settings.lock_wait)}s",))
-    number = int.from_bytes(hashlib.sha256(settings.raw_schema.encode()).digest()[:8], "big", signed=True)
-    until = time.monotonic() + settings.lock_wait
+    name, what, wait = settings.raw_schema, "landing into", settings.lock_wait
+    if purpose == "follow":
+        name, what, wait = f"follow {name}", "follower of", 0
+    number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
+    until = time.monotonic() + wait
     while not session.value("select pg_try_advisory_lock(%s)", (number,)):
         if time.monotonic() > until:
             raise AnotherLanding(
-                f"Another landing into {settings.raw_schema} is running. Nothing was done; run again when it ended."
+                f"Another {what} {settings.raw_schema} is running. Nothing was done; run again when it ended."
             )
         time.sleep(0.2)
     reached("locked")
