@@ -61,7 +61,9 @@ roles: setup ## make the warehouse's roles (docs/privacy.md)
 	@$(SANDBOX) roles
 run: setup ## land, then dbt build in place; TARGET=redshift
 	@$(WITH_SERVERS) $(BIN)/python -m ingestion
-	@$(WITH_SERVERS) $(BIN)/dbt build --exclude-resource-type unit_test
+	@$(WITH_SERVERS) $(BIN)/python -m operations build
+follow: setup ## land each change at once, by the binary log, and build after it
+	@$(WITH_SERVERS) $(BIN)/python -m operations follow
 night: setup ## land, build, test, publish, pages, alerts: for cron and systemd
 	@$(WITH_SERVERS) $(BIN)/python -m operations night $(ARGS)
 status: setup ## is it fresh, what is broken, the last runs; ARGS="--max-age 26h" alerts

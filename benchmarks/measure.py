@@ -212,16 +212,16 @@ def vacuum() -> None:
         cursor.execute("vacuum analyze")
 
 
-def change_one_percent() -> None:
-    """Change 1 % of the orders at the source, each with all its lines, spread evenly by a hash of their numbers.
+def change(share: float = 0.01) -> None:
+    """Change this share of the orders at the source, each with all its lines, spread evenly by a hash of their numbers.
 
-    Of 1,000 orders 8 are updated, one goes and one comes, as a copy of another: so it is with their lines. The size
+    Of ten of them eight are updated, one goes and one comes, as a copy of another: so it is with their lines. The size
     stays; every call picks other orders.
     """
     with on_source() as cursor:
         cursor.execute("select max(orderNumber) from orders")
         ((last,),) = cursor.fetchall()
-        order = f"crc32(concat(orderNumber, '/', {last})) % 1000"
+        order = f"crc32(concat(orderNumber, '/', {last})) % {round(10 / share)}"
         for statement in (
             "create temporary table copies (position int auto_increment primary key, orderNumber int unique)",
             f"insert into copies (orderNumber) select orderNumber from orders where {order} = 9 order by orderNumber",

@@ -114,8 +114,8 @@ class Records:
         return {
             table: TableState(rows, digests.split(",") if isinstance(digests, str) else digests, *rest)
             for table, raw_id, rows, digests, *rest in self._session.rows(
-                "select table_name, raw_id, row_count, digests, compared_at, select_hash, log_position"
-                f" from {self._raw}._landing_state"
+                "select table_name, raw_id, row_count, digests, compared_at, select_hash,"
+                f" case when raw_id is not null then log_position end from {self._raw}._landing_state"
             )
             if raw_id is None or raw_id == ids.get(table)
         }

@@ -43,15 +43,13 @@ class ReadContext:
             return None
         return self.states.get(table.name)
 
-    def changed_keys(self, table: TablePlan, state: TableState) -> set[int] | None:
-        """The values of the first key column whose rows changed since this state. None: all rows must be read."""
-        changes, was = self.changes, (state.log_position, state.select_hash)
-        if was != (changes.since, self.select_hash(table)) or self.is_old(state):
+    def named_keys(self, table: TablePlan) -> set[int] | None:
+        """The values of the first key column that the log names as changed. None: it does not tell."""
+        state, changes = self.states.get(table.name), self.changes
+        if not state or (state.log_position, state.select_hash) != (changes.since, self.select_hash(table)):
             return None
         keys = changes.of(table.source.name)
-        if keys is None or keys and not (table.first_key and self.warehouse.publishes_blocks):
-            return None
-        return keys if self.raw_rows_are_there(table, state) else None
+        return None if keys and not table.first_key else keys
 
     def select_hash(self, table: TablePlan) -> str:
         """Of the SELECT of its rows. It changes with columns, hashing and erased people."""

@@ -1,6 +1,9 @@
 """The choice between four ways of reading a table."""
 
+import dataclasses
+
 from landing.columns import TablePlan
+from landing.parts import WholeTable
 from landing.reading import blocks, keys, newer, whole
 from landing.reading.context import ReadContext, TableRead
 
@@ -19,8 +22,17 @@ def read_table(context: ReadContext, table: TablePlan) -> TableRead | None:
     """
     if table.change_column:
         return newer.read(context, table, table.change_column)
-    if (state := context.compared_state(table)) and (changed := context.changed_keys(table, state)) is not None:
-        return keys.read(context, table, state, changed)
+    named, state = context.named_keys(table), context.compared_state(table)
+    if named is not None and state and not context.is_old(state) and context.raw_rows_are_there(table, state):
+        if context.warehouse.publishes_blocks or not named:
+            return keys.read(context, table, state, named)
+    read = _read_all(context, table)
+    if read and named is not None and isinstance(read.part, WholeTable):
+        read = dataclasses.replace(read, part=WholeTable(tuple(named)))
+    return read
+
+
+def _read_all(context: ReadContext, table: TablePlan) -> TableRead | None:
     if (key := table.first_key) and context.warehouse.publishes_blocks:
         bits = blocks.bits_of(context, table, key)
         if bits is not None:
