@@ -155,6 +155,8 @@ bench: setup ## the landing against a raw copy; SCALE=10 ARGS="--peers --linear"
 	@$(BIN)/python -m benchmarks.landing $(if $(filter file,$(origin SCALE)),,--scale $(SCALE)) $(ARGS)
 bench-night: setup ## a night against landing and building in place
 	@$(BIN)/python -m benchmarks.night $(if $(filter file,$(origin SCALE)),,--scale $(SCALE)) $(ARGS)
+bench-follow: setup ## how far raw tables and marts are behind a source that trades
+	@$(BIN)/python -m benchmarks.follow $(if $(filter file,$(origin SCALE)),,--scale $(SCALE)) $(ARGS)
 bench-build: setup ## dbt build against the same SQL in psql
 	@$(BIN)/python -m benchmarks.build $(if $(filter file,$(origin SCALE)),,--scale $(SCALE)) $(ARGS)
 

@@ -93,7 +93,7 @@ def one_round(environment: Environment, costs: dict[str, list[Cost]]) -> int:
         cost, tables = measure.land(environment | settings)
         costs[name].append(cost)
         touched = sum(table[what] for table in tables for what in ("inserted", "updated", "deleted"))
-        expect(name, touched, share / 2 * rows, share * 2 * rows)
+        expect(name, touched, share / 4 * rows, share * 2 * rows)
         if settings:
             continue
         read = sum(table["loaded"] for table in tables)

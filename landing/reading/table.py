@@ -23,9 +23,10 @@ def read_table(context: ReadContext, table: TablePlan) -> TableRead | None:
     if table.change_column:
         return newer.read(context, table, table.change_column)
     named, state = context.named_keys(table), context.compared_state(table)
-    if named is not None and state and not context.is_old(state) and context.raw_rows_are_there(table, state):
-        if context.warehouse.publishes_blocks or not named:
-            return keys.read(context, table, state, named)
+    if named and not context.warehouse.publishes_blocks or state and context.is_old(state):
+        state = None
+    if named is not None and state and context.raw_rows_are_there(table, state):
+        return keys.read(context, table, state, named)
     read = _read_all(context, table)
     if read and named is not None and isinstance(read.part, WholeTable):
         read = dataclasses.replace(read, part=WholeTable(tuple(named)))
