@@ -5,6 +5,7 @@ PyMySQL has no public way to read rows without making objects of their values, o
 
 import contextlib
 import socket
+import struct
 import threading
 import time
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import pymysql.constants.COMMAND
 import pymysql.err
 
 _READ_AT_ONCE = 1 << 18
+_NOT_BLOCKING = 1  # of the dump command: end at the end of the log
 _KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 6}  # a host that is gone: a minute and a half
 
 
@@ -125,3 +127,52 @@ def _join_packets(data: bytes, at: int) -> tuple[bytes, int]:
         at = end
     whole = b"".join(parts)
     return whole[{252: 3, 253: 4, 254: 9}[whole[0]] :], at
+
+
+def events_of(
+    connection: Any, file: str, offset: int, replication_id: int, wait: bool, patience: int
+) -> Iterator[bytes | None]:
+    """The events of the binary log from there on. None stands for a second without a byte.
+
+    Ends at the end of the log, or with ``wait`` never. An event is a packet, or several if it is long. A packet's
+    first byte tells its kind: 0 an event, 254 the end, 255 an error.
+
+    Raises:
+        pymysql.Error: MySQL stopped with an error, the connection was lost, or ``patience`` seconds had no byte.
+    """
+    where = struct.pack("<IHI", offset, 0 if wait else _NOT_BLOCKING, replication_id) + file.encode()
+    connection._execute_command(pymysql.constants.COMMAND.COM_BINLOG_DUMP, where)
+    connection._sock.settimeout(1)
+    data, long, silent = bytearray(), bytearray(), 0
+    while silent < patience:
+        try:
+            received = connection._sock.recv(_READ_AT_ONCE)
+        except TimeoutError:
+            silent += 1
+            yield None
+            continue
+        if not received:
+            break
+        data += received
+        at, size, silent = 0, len(data), 0
+        while at + 4 <= size:
+            length = data[at] | data[at + 1] << 8 | data[at + 2] << 16
+            end = at + 4 + length
+            if end > size:
+                break
+            packet = bytes(data[at + 4 : end])
+            at = end
+            if long or length == 0xFFFFFF:
+                long += packet
+                if length == 0xFFFFFF:
+                    continue
+                packet, long = bytes(long), bytearray()
+            if packet[0] == 254 and wait:  # MariaDB, when somebody resets the log
+                raise pymysql.OperationalError(2013, "The binary log ended")
+            if packet[0] == 254:
+                return
+            if packet[0] == 255:
+                pymysql.err.raise_mysql_exception(packet)
+            yield packet[1:]
+        del data[:at]
+    raise pymysql.OperationalError(2013, "Lost connection to MySQL server during query")
