@@ -132,7 +132,7 @@ test-hazards: setup ## a hostile MySQL schema, value by value
 	@$(BIN)/pytest tests/hazards
 GENUINE := tests/ingestion/test_any_mysql.py tests/ingestion/test_landing.py tests/hazards tests/faults/test_the_source_changes.py
 GENUINE_REST := tests/ingestion/test_blocks.py tests/ingestion/test_drift.py tests/ingestion/test_odd_sources.py \
-	tests/ingestion/test_types.py tests/ingestion/test_messages.py tests/genuine
+	tests/ingestion/test_types.py tests/ingestion/test_messages.py tests/ingestion/test_binlog.py tests/genuine
 test-mysql: setup ## landing, hazards and marts on MySQL 5.6; needs npm, which fetches it
 	@$(BIN)/python -m tests.genuine $(BIN)/pytest $(GENUINE) $(GENUINE_REST)
 test-mysql-short: setup # as CI runs it

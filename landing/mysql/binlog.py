@@ -16,59 +16,57 @@ from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 
 import pymysql
+import pymysql.constants.ER as ER
 
-from landing.mysql import packets
+from landing.mysql import packets, rows
 
 TableName = tuple[str, str]
 """Database and table, as the log writes them."""
 
 _PATIENCE = 30
 """Seconds without a byte after which the server counts as lost. With ``wait`` it sends a heartbeat each second."""
-_HEADER = 19
-_LONGEST_FILE = 1 << 32  # the command and the events have 32 bits for a position
-_QUERY, _ROTATE, _FORMAT, _XID, _TABLE_MAP, _HEARTBEAT, _XA_PREPARE, _PARTIAL_UPDATE = 2, 4, 15, 16, 19, 27, 38, 39
-_MARIADB_GTID, _COMPRESSED_QUERY = 162, 165
-_WRITES = {23, 30, 166, 169}
-_UPDATES = {24, 31, 39, 167, 170}
-_DELETES = {25, 32, 168, 171}
-_SECOND_VERSION = {30, 31, 32, 39}
-_COMPRESSED = {166, 167, 168, 169, 170, 171}
-_SILENT = {3, 5, 13, 14, 28, 29, 33, 34, 35, 36, 37, 42, 160, 161, 163, 164}
-"""Change no row: stop, variables of the next statement, its text, ids of transactions, checkpoints, encryption."""
-_TOO_LONG = "the binary log {} is over 4 GB, beyond which a position cannot be told. Set max_binlog_size to 1G at most"
-_SESSION = (
+_LOOK_AGAIN = 60
+"""Seconds without a transaction after which the log is opened anew. MySQL 5.6 stays with a file that was reset."""
+_SESSION = (  # time for a reader that is busy; all events as they are; heartbeats each second (in nanoseconds)
     "SET net_write_timeout = 3600, @mariadb_slave_capability = 4,"
     " @master_binlog_checksum = 'CRC32', @source_binlog_checksum = 'CRC32',"
     " @master_heartbeat_period = 1000000000, @source_heartbeat_period = 1000000000"
 )
-
-_WHOLE_NUMBERS = {1: 1, 2: 2, 3: 4, 8: 8, 9: 3}
-_FIXED = _WHOLE_NUMBERS | {6: 0, 7: 4, 10: 3, 11: 3, 12: 8, 13: 1, 14: 3}
-"""Bytes of a value by the number of its type: null, timestamp, date, time and datetime of old, year."""
-_FLOATS = {4: 4, 5: 8}
-_FRACTIONS = {17: 4, 18: 5, 19: 3}
-"""Timestamp, datetime and time since 5.6: the bytes before the fraction of a second."""
-_TEXTS = {15, 141}
-_BLOBS = {140, 245, 252, 255}
-_BIT, _DECIMAL, _STRING, _ENUM, _SET = 16, 246, 254, 247, 248
-_DIGITS = (0, 1, 1, 2, 2, 3, 3, 4, 4, 4)
-"""Bytes of so many decimal digits."""
+_MARIADB = b"MariaDB"  # in the version of the server
+_HEADER = 19  # bytes: time, 4; type, 1; server, 4; length, 4; end in the file, 4; flags, 2
+_ARTIFICIAL = 0x20  # a flag: made for this reader, not in the log
+_NO_TABLE = b"\xff\xff\xff\0\0\0"  # in an event without rows, which ends a statement
+_QUERY, _ROTATE, _FORMAT, _XID, _TABLE_MAP, _HEARTBEAT, _XA_PREPARE, _MARIADB_GTID = 2, 4, 15, 16, 19, 27, 38, 162
+_WRITES, _UPDATES, _DELETES = {23, 30, 166, 169}, {24, 31, 39, 167, 170}, {25, 32, 168, 171}
+_ROWS, _SECOND_VERSION, _PARTIAL = _WRITES | _UPDATES | _DELETES, {30, 31, 32}, 39
+_COMPRESSED, _COMPRESSED_QUERY = {166, 167, 168, 169, 170, 171}, 165
+_SILENT = {3, 5, 13, 14, 28, 29, 33, 34, 35, 36, 37, 42, 160, 161, 163, 164}
+"""Change no row: stop, variables of the next statement, its text, ids of transactions, checkpoints, encryption."""
 
 _GAP_PATTERN = rb"(?:[\s;\0]|/\*M?!\d*|\*/|/\*(?!M?!)(?:[^*]|\*(?!/))*\*/|(?:--(?=\s)|#)[^\n]*(?:\n|\Z))*"
 _GAP, _WORD = re.compile(_GAP_PATTERN), re.compile(_GAP_PATTERN + rb"([A-Za-z_]+)")
-"""Comments; what is in ``/*! */`` is none."""
+"""Comments; the text in ``/*! */`` is none."""
+_TEMPORARY = re.compile("CREATE (OR REPLACE )?TEMPORARY")
 _QUIET = re.compile(
-    r"(SAVEPOINT|ROLLBACK TO|RELEASE SAVEPOINT|GRANT|REVOKE|FLUSH|SET (PASSWORD|DEFAULT)|XA (START|BEGIN|END)"
-    r"|(CREATE|CREATE OR REPLACE|ALTER|DROP|RENAME) (USER|ROLE)|(ANALYZE|OPTIMIZE) TABLE|DROP TEMPORARY)\b"
+    r"(SAVEPOINT|ROLLBACK TO|RELEASE SAVEPOINT|GRANT|REVOKE|FLUSH|SET (PASSWORD|DEFAULT ROLE)|XA END"
+    r"|(CREATE|CREATE OR REPLACE|ALTER|DROP|RENAME) (USER|ROLE)|(ANALYZE|OPTIMIZE) TABLE"
+    r"|(CREATE|CREATE OR REPLACE|DROP) TEMPORARY|CREATE (DATABASE|SCHEMA))\b"
 )
 """First words of statements that change no row of a table."""
 _SAFE_TO_SAY = re.compile(
     r"\w+( (TABLE|INTO|FROM|DATABASE|SCHEMA|INDEX|VIEW|TRIGGER|PROCEDURE|FUNCTION|EVENT|DATA|COMMIT|ROLLBACK)\b)?"
 )
+_OF_THE_CONNECTION = {0, 1040, 1053, 1203, 1226, 1927, 2003, 2006, 2013}
+_TOO_LONG = "the binary log {} is over 4 GB, beyond which a position cannot be told. Set max_binlog_size to 1G at most"
+_LOST = "it was purged or reset, or this is another server. Keep logs for longer than from one landing to the next"
 
 
 class LogUnreadable(Exception):
     """The log cannot be used. The message says why and what to do, in one line."""
+
+
+class ConnectionLost(LogUnreadable):
+    """The server or the network went away. The position is as good as before."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -146,120 +144,46 @@ def read(
         LogUnreadable: also for another file under the name of ``start``, and once ``aborted`` is set.
     """
     log = _Log(key_columns, start, sample, most_keys)
-    spoken = time.monotonic()
-    for event in _events(login, start, replication_id, wait):
-        if aborted and aborted.is_set():
-            raise LogUnreadable("reading the binary log was stopped")
-        transaction = log.take(event) if event else None
-        now = time.monotonic()
-        if transaction or wait and (not event or event[4] == _HEARTBEAT or now > spoken + 1):
-            yield transaction
-            spoken = time.monotonic()
+    spoken = opened = time.monotonic()
+    while True:
+        with contextlib.closing(_events(login, log.start, replication_id, wait)) as events:
+            for event in events:
+                if aborted and aborted.is_set():
+                    raise LogUnreadable("reading the binary log was stopped")
+                transaction = log.take(event) if event else None
+                now = time.monotonic()
+                if transaction or wait and now > spoken + 0.5:  # also at a heartbeat
+                    yield transaction
+                    spoken = time.monotonic()
+                if transaction:
+                    opened = spoken
+                elif wait and now > opened + _LOOK_AGAIN and log.go_on_from_here():
+                    opened = now
+                    break
+            else:
+                return
 
 
 def position_at(login: dict[str, Any], file: str, offset: int, replication_id: int) -> Position:
     """The position with the stamp of its file. Raises ``LogUnreadable`` if the log does not have it."""
-    log = _Log({}, Position(file, offset, 0), False, 0)
     with contextlib.closing(_events(login, Position(file, offset, 0), replication_id, wait=False)) as events:
         for event in events:
-            log.take(event or b"")
-            if log.made_at:
-                return Position(file, offset, log.made_at)
+            if event and event[4] == _FORMAT:
+                return Position(file, offset, _stamp(event))
     raise LogUnreadable(f"the binary log {file} has no beginning")
-
-
-class _Table:
-    """A table as its map event describes it, and the way from one row to the next."""
-
-    def __init__(self, body: bytes, key_columns: Mapping[TableName, KeyColumn]):
-        at = 9 + body[8]
-        database = body[9:at].decode()
-        table = body[at + 2 : at + 2 + body[at + 1]].decode()
-        columns, at = _number(body, at + 3 + body[at + 1])
-        self.name = (database, table)
-        self.key = key_columns.get(self.name)
-        self._paths: dict[tuple[bytes, bytes], list[int]] = {}
-        if not self.key:
-            return
-        types = body[at : at + columns]
-        _, at = _number(body, at + columns)
-        try:
-            self._sizes = list(_sizes(types, body[at:]))
-            self._key_size = _WHOLE_NUMBERS[types[self.key.index]]
-        except (LookupError, _NotTold):
-            self.key = None
-
-    def keys(self, body: bytes, at: int, images: int, compressed: bool, sample: bool) -> set[int]:
-        """The keys of a rows event, from its number of columns on. Raises ``_NotTold``."""
-        assert self.key
-        columns, at = _number(body, at)
-        width = (columns + 7) // 8
-        sent = [body[at + n * width : at + (n + 1) * width] for n in range(images)]
-        at += images * width
-        if not _has(sent[0], self.key.index):  # an INSERT that leaves it to its default
-            raise _NotTold
-        if compressed:
-            body, at = _decompress(body[at:]), 0
-        widths = [(bin(int.from_bytes(columns, "little")).count("1") + 7) // 8 for columns in sent]
-        both = list(zip(sent, widths, strict=True))
-        found: set[int] = set()
-        size, signed, end = self._key_size, not self.key.unsigned, len(body)
-        while at < end:
-            for columns_sent, null_bytes in both:
-                nulls = body[at : at + null_bytes]
-                at += null_bytes
-                for step in self._paths.get((columns_sent, nulls)) or self._path(columns_sent, nulls):
-                    if step > 0:
-                        at += step
-                    elif step:
-                        at += int.from_bytes(body[at : at - step], "little") - step
-                    else:
-                        found.add(int.from_bytes(body[at : at + size], "little", signed=signed))
-            if sample:
-                return found
-        if at != end:
-            raise _NotTold
-        return found
-
-    def _path(self, columns: bytes, nulls: bytes) -> list[int]:
-        """The steps through a row image: bytes to pass, 0 at the key, or negative the bytes of a length to read."""
-        assert self.key
-        path: list[int] = []
-        place = 0
-        for index, size in enumerate(self._sizes):
-            if not _has(columns, index):
-                continue
-            is_null = _has(nulls, place)
-            place += 1
-            if index == self.key.index:
-                if is_null:
-                    raise _NotTold
-                path += [0, size]
-            elif size and not is_null:
-                if size > 0 and path and path[-1] > 0:
-                    path[-1] += size
-                else:
-                    path.append(size)
-        if len(self._paths) > 1000:
-            self._paths.clear()
-        self._paths[columns, nulls] = path
-        return path
-
-
-class _NotTold(Exception):
-    """Which rows changed cannot be told from an event."""
 
 
 class _Log:
     """Gathers events into transactions."""
 
     def __init__(self, key_columns: Mapping[TableName, KeyColumn], start: Position, sample: bool, most_keys: int):
-        self.made_at = 0
-        self._start, self._file, self._offset = start, start.file, start.offset
+        self.start = start
+        self._file, self._offset, self._made_at = start.file, start.offset, 0
         self._key_columns, self._sample, self._most_keys = key_columns, sample, most_keys
         self._checksum = 0  # bytes at the end of each event
-        self._inside = False  # of a transaction, which ends later
-        self._tables: dict[bytes, _Table] = {}  # by the number that the server gave them
+        self._of_mariadb = False
+        self._inside = False  # of a transaction, whose end is still to come
+        self._tables: dict[bytes, _Table] = {}  # by the server's number of them
         self._known: dict[bytes, _Table] = {}  # by their map events
         self._keys: dict[TableName, set[int] | None] = {}
         self._parents: set[TableName] = set()
@@ -267,73 +191,71 @@ class _Log:
 
     def take(self, event: bytes) -> Transaction | None:
         """The transaction that ends with this event, if one does."""
-        if not event or event[4] == _HEARTBEAT:
-            return None
         kind, (end, flags) = event[4], struct.unpack_from("<IH", event, 13)
         if kind == _ROTATE:
-            self._rotate(event)
-            return None
-        if kind == _FORMAT:
             self._begin_file(event)
+        elif kind == _FORMAT:
+            self._learn_format(event)
+        if kind in (_ROTATE, _FORMAT, _HEARTBEAT):
             return None
-        if end and not flags & 0x20:  # made for this reader, it is not in the log
+        if end and not flags & _ARTIFICIAL:
             if end < self._offset:
                 raise LogUnreadable(_TOO_LONG.format(self._file))
             self._offset = end
         body = event[_HEADER : len(event) - self._checksum]
-        if kind == _TABLE_MAP:
-            self._map(body)
-        elif kind in _WRITES or kind in _UPDATES or kind in _DELETES:
+        if kind in _ROWS:
             self._rows(kind, body)
-        elif kind in (_QUERY, _COMPRESSED_QUERY):
-            return self._query(body, kind == _COMPRESSED_QUERY)
+        elif kind == _TABLE_MAP:
+            self._map(body)
         elif kind in (_XID, _XA_PREPARE):
             return self._finish()
         elif kind == _MARIADB_GTID:
-            self._inside = not body[12] & 1  # "standalone": one statement, no end follows
+            self._inside = not body[12] & 1  # 1: a statement follows, and no end after it
+        elif kind in (_QUERY, _COMPRESSED_QUERY):
+            return self._statement(body, kind == _COMPRESSED_QUERY)
         elif kind not in _SILENT:
             return self._doubt(f"an event of type {kind}")
         return None
 
-    def _finish(self) -> Transaction:
-        end = Position(self._file, self._offset, self.made_at)
-        transaction = Transaction(end, self._keys, self._parents, self._everything)
-        self._inside, self._keys, self._parents, self._everything = False, {}, set(), ""
-        return transaction
+    def go_on_from_here(self) -> bool:
+        """Start here when the log is opened anew. False in the middle of a transaction."""
+        if self._inside or self._keys or self._everything:
+            return False
+        self.start = self._position()
+        return True
 
-    def _doubt(self, reason: str) -> Transaction | None:
-        self._everything = self._everything or reason
-        return None if self._inside else self._finish()
-
-    def _rotate(self, event: bytes) -> None:
-        """Another file. Whether this event has a checksum is not said before the file's first event: try."""
-        if zlib.crc32(event[:-4]) == int.from_bytes(event[-4:], "little"):
-            event = event[:-4]
-        self._offset, self._file = int.from_bytes(event[_HEADER : _HEADER + 8], "little"), event[_HEADER + 8 :].decode()
+    def _position(self) -> Position:
+        return Position(self._file, self._offset, self._made_at)
 
     def _begin_file(self, event: bytes) -> None:
-        self.made_at = int.from_bytes(event[:4], "little")
-        if self._start.made_at not in (0, self.made_at) and self._file == self._start.file:
-            raise LogUnreadable(
-                f"the binary log {self._file} is not the one of the last landing: the logs were reset, or this is"
-                " another server"
-            )
-        described = _HEADER + event[_HEADER + 56 + _FORMAT]  # its own length, among those of all types
-        self._checksum = 4 if len(event) - described == 5 and event[described] == 1 else 0
+        """Whether a rotate event has a checksum is not known before the file's format: try."""
+        if zlib.crc32(event[:-4]) == int.from_bytes(event[-4:], "little"):
+            event = event[:-4]
+        self._offset = int.from_bytes(event[_HEADER : _HEADER + 8], "little")
+        self._file = event[_HEADER + 8 :].decode()
+
+    def _learn_format(self, event: bytes) -> None:
+        """Take whether events have checksums from the file: what the server was asked for says nothing about it."""
+        self._made_at = _stamp(event)
+        if self._file == self.start.file and self.start.made_at not in (0, self._made_at):
+            raise LogUnreadable(f"the binary log {self._file} is another one than at the last landing: {_LOST}")
+        self._of_mariadb = _MARIADB in event[_HEADER : _HEADER + 52]
+        described = _HEADER + event[_HEADER + 56 + _FORMAT]  # its own length, as it says among those of all types
+        self._checksum = 4 if len(event) == described + 5 and event[described] == 1 else 0
 
     def _map(self, body: bytes) -> None:
-        table = self._known.get(body[6:])
-        if not table:
-            if len(self._known) > 1000:
-                self._known.clear()
-                self._tables.clear()
-            table = self._known[body[6:]] = _Table(body, self._key_columns)
-        self._tables[body[:6]] = table
+        """Which table the next rows are of. The server sends this before each statement's rows."""
+        if len(self._known) > 1000:
+            self._known.clear()
+        number, described = body[:6], body[8:]
+        if described not in self._known:
+            self._known[described] = _Table(described, self._key_columns, self._of_mariadb)
+        self._tables[number] = self._known[described]
 
     def _rows(self, kind: int, body: bytes) -> None:
         table = self._tables.get(body[:6])
         if not table:
-            if body[:6] != b"\xff\xff\xff\0\0\0":  # marks the end of a statement
+            if body[:6] != _NO_TABLE:
                 self._everything = self._everything or "rows of a table without a name"
             return
         if kind not in _WRITES:
@@ -341,106 +263,83 @@ class _Log:
         keys = self._keys.setdefault(table.name, set())
         if keys is None:
             return
-        at = 8 + int.from_bytes(body[8:10], "little") if kind in _SECOND_VERSION else 8
+        after_header = 8 + int.from_bytes(body[8:10], "little") if kind in _SECOND_VERSION else 8
         try:
-            if not table.key or kind == _PARTIAL_UPDATE:
-                raise _NotTold
-            keys |= table.keys(body, at, 2 if kind in _UPDATES else 1, kind in _COMPRESSED, self._sample)
+            if not table.layout or kind == _PARTIAL:
+                raise rows.NotTold
+            images = 2 if kind in _UPDATES else 1
+            keys |= table.layout.keys(body[after_header:], images, kind in _COMPRESSED, self._sample)
             if len(keys) > self._most_keys:
-                raise _NotTold
-        except (_NotTold, IndexError, zlib.error):
+                raise rows.NotTold
+        except (rows.NotTold, IndexError):
             self._keys[table.name] = None
 
-    def _query(self, body: bytes, compressed: bool) -> Transaction | None:
-        """A statement: a transaction's bounds, one that changes no row, or one that may have changed any table."""
+    def _statement(self, body: bytes, compressed: bool) -> Transaction | None:
+        """A transaction's bounds, a statement that changes no row, or one that may have changed any table."""
+        text = body[14 + body[8] + int.from_bytes(body[11:13], "little") :]
         try:
-            text = body[14 + body[8] + int.from_bytes(body[11:13], "little") :]
-            words, rest = _first_words(_decompress(text) if compressed else text)
-        except _NotTold:
+            text = rows.decompress(text) if compressed else text
+        except rows.NotTold:
             return self._doubt("a statement")
-        if not rest and words in ("COMMIT", "ROLLBACK"):
+        words, is_all = _first_words(text)
+        if is_all and words in ("COMMIT", "ROLLBACK"):
             return self._finish()
-        if words.startswith(("XA COMMIT", "XA ROLLBACK")):  # of rows that came long ago
-            self._inside = False
-        elif not rest and words == "BEGIN" or words.startswith(("XA START", "XA BEGIN")):
+        if is_all and words == "BEGIN" or words.startswith("XA START"):
             self._inside = True
             return None
-        elif not (words or rest) or _QUIET.match(words) or _makes_temporary(words, text):
+        with_select = _TEMPORARY.match(words) and b"select" in text.lower()  # of a function that may change any table
+        if _QUIET.match(words) and not with_select or is_all and not words:
             return None if self._inside else self._finish()
+        if words.startswith(("XA COMMIT", "XA ROLLBACK")):  # of rows that came long ago
+            self._inside = False
         said = _SAFE_TO_SAY.match(words)
         return self._doubt(f"a statement: {said[0]}" if said else "a statement")
 
+    def _doubt(self, reason: str) -> Transaction | None:
+        self._everything = self._everything or reason
+        return None if self._inside else self._finish()
+
+    def _finish(self) -> Transaction:
+        transaction = Transaction(self._position(), self._keys, self._parents, self._everything)
+        self._inside, self._keys, self._parents, self._everything = False, {}, set(), ""
+        self._tables.clear()
+        return transaction
+
+
+class _Table:
+    """A table as its map event describes it."""
+
+    def __init__(self, described: bytes, key_columns: Mapping[TableName, KeyColumn], of_mariadb: bool):
+        database, at = _text(described, 0)
+        name, at = _text(described, at)
+        self.name = (database, name)
+        self.layout: rows.RowLayout | None = None
+        if key := key_columns.get(self.name):
+            columns, at = rows.number(described, at)
+            _, after_length = rows.number(described, at + columns)
+            types, metadata = described[at : at + columns], described[after_length:]
+            with contextlib.suppress(rows.NotTold):
+                self.layout = rows.RowLayout(types, metadata, key.index, key.unsigned, of_mariadb)
+
+
+def _stamp(event: bytes) -> int:
+    return int.from_bytes(event[:4], "little")
+
+
+def _text(data: bytes, at: int) -> tuple[str, int]:
+    """A text with its length before and a zero after it, and the place after that."""
+    end = at + 1 + data[at]
+    return data[at + 1 : end].decode(), end + 1
+
 
 def _first_words(text: bytes) -> tuple[str, bool]:
-    """The first four words of a statement at most, without comments, and whether more follows."""
+    """The first four words of a statement at most, without comments, and whether these are all of it."""
     words: list[str] = []
     at = 0
     while len(words) < 4 and (word := _WORD.match(text, at)):
         words.append(word[1].decode().upper())
         at = word.end()
-    return " ".join(words), not _GAP.fullmatch(text, at)
-
-
-def _makes_temporary(words: str, text: bytes) -> bool:
-    """A SELECT in it may call a function that changes other tables."""
-    return bool(re.match("CREATE (OR REPLACE )?TEMPORARY", words)) and b"select" not in text.lower()
-
-
-def _number(body: bytes, at: int) -> tuple[int, int]:
-    """A number of the protocol, which has its own length in front, and the place behind it."""
-    size = {252: 2, 253: 3, 254: 8}.get(body[at])
-    if not size:
-        return body[at], at + 1
-    return int.from_bytes(body[at + 1 : at + 1 + size], "little"), at + 1 + size
-
-
-def _has(bits: bytes, place: int) -> bool:
-    return bool(bits[place >> 3] >> (place & 7) & 1)
-
-
-def _decompress(body: bytes) -> bytes:
-    """What MariaDB compressed: a byte that tells how (0x80: zlib) and the bytes of a length, which follows."""
-    if body[0] & 0xF0 != 0x80:
-        raise _NotTold
-    try:
-        return zlib.decompress(body[1 + (body[0] & 7) :])
-    except zlib.error:
-        raise _NotTold from None
-
-
-def _sizes(types: bytes, metadata: bytes) -> Iterator[int]:
-    """For each column the bytes of a value; negative, the bytes of the length before it. Raises ``_NotTold``."""
-    at = 0
-    for kind in types:
-        if kind in _FIXED:
-            yield _FIXED[kind]
-        elif kind in _BLOBS:
-            yield -metadata[at]
-            at += 1
-        elif kind in _FLOATS:
-            yield _FLOATS[kind]
-            at += 1
-        elif kind in _FRACTIONS:
-            yield _FRACTIONS[kind] + (metadata[at] + 1) // 2
-            at += 1
-        elif kind not in (*_TEXTS, _BIT, _DECIMAL, _STRING):
-            raise _NotTold
-        else:
-            yield _size(kind, metadata[at], metadata[at + 1])
-            at += 2
-
-
-def _size(kind: int, first: int, second: int) -> int:
-    if kind == _DECIMAL:  # digits, and those of them behind the point
-        whole = first - second
-        return whole // 9 * 4 + _DIGITS[whole % 9] + second // 9 * 4 + _DIGITS[second % 9]
-    if kind == _BIT:  # bits beyond whole bytes, whole bytes
-        return second + (first > 0)
-    if kind in _TEXTS:
-        return -1 if second == 0 else -2
-    if first in (_ENUM, _SET):
-        return second
-    return -2 if first & 0x30 != 0x30 else -1  # two more bits of the length are hidden, inverted, in the type
+    return " ".join(words), bool(_GAP.fullmatch(text, at))
 
 
 def _events(
@@ -448,7 +347,7 @@ def _events(
 ) -> Generator[bytes | None, None, None]:
     """The events from a position on. Raises ``LogUnreadable``."""
     connection = None
-    if start.offset >= _LONGEST_FILE:
+    if start.offset >= 1 << 32:  # the command has 32 bits for it
         raise LogUnreadable(_TOO_LONG.format(start.file))
     try:
         connection = pymysql.connect(**login | {"database": None}, connect_timeout=10, read_timeout=_PATIENCE)
@@ -456,11 +355,26 @@ def _events(
             cursor.execute(_SESSION)
         yield from packets.events_of(connection, start.file, start.offset, replication_id, wait, _PATIENCE)
     except (pymysql.Error, OSError) as error:
-        raise LogUnreadable(_explain(error, login["user"], start, replication_id)) from None
+        raise _explain(error, login["user"], start, replication_id) from None
     finally:
         if connection and connection.open:
             connection.close()
 
 
-def _explain(error: Exception, user: str, start: Position, replication_id: int) -> str:
-    return repr(error)
+def _explain(error: Exception, user: str, start: Position, replication_id: int) -> LogUnreadable:
+    """The server's error in words, and its remedy. What it says of its log quotes no row."""
+    code, said = (*error.args, 0, "")[:2] if isinstance(error, pymysql.Error) else (0, "")
+    if code in _OF_THE_CONNECTION:
+        return ConnectionLost(f"the connection for the binary log was lost or refused ({code or type(error).__name__})")
+    if code == ER.SPECIFIC_ACCESS_DENIED_ERROR:
+        reason = f"user '{user}' may not read the binary log. GRANT REPLICATION SLAVE ON *.* TO it"
+    elif "same server_uuid/server_id" in str(said):
+        reason = f"another reader of the binary log has the replication id {replication_id}. Give each its own"
+    elif "not open" in str(said):
+        reason = "the server writes no binary log. Set log_bin there, and binlog_format=ROW"
+    elif code == ER.MASTER_FATAL_ERROR_READING_BINLOG:
+        reason = f"{start.file}:{start.offset} is not in the binary log ({str(said).partition(';')[0]}): {_LOST}"
+    else:
+        name = next((name for name, number in vars(ER).items() if number == code), "its manual explains it")
+        reason = f"reading the binary log stopped with error {code} ({name})"
+    return LogUnreadable(reason)

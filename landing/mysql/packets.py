@@ -167,6 +167,8 @@ def events_of(
                 if length == 0xFFFFFF:
                     continue
                 packet, long = bytes(long), bytearray()
+            if packet[0] == 254 and wait:  # MariaDB, when somebody resets the log
+                raise pymysql.OperationalError(2013, "The binary log ended")
             if packet[0] == 254:
                 return
             if packet[0] == 255:
