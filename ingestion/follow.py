@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psycopg2
 
-from ingestion.mysql import land
+from ingestion.mysql import Copy, land
 from landing.environment import SettingsError
 from landing.files import CopyResult, CopyUnavailable, RowFile
 from landing.mysql import binlog
@@ -26,9 +26,10 @@ from landing.names import quote
 from landing.report import LandingReport
 from landing.settings import Settings
 from landing.warehouse.postgres import locked_session
-from landing.warehouse.session import Session, WarehouseUnavailable, explain, is_of_the_server
+from landing.warehouse.session import AnotherLanding, Session, WarehouseUnavailable, explain, is_of_the_server
 
 _LONGEST_WAIT = 60.0
+_LONGEST_BUILD = 86_400
 _TIDIED_EVERY = 3600.0
 log = logging.getLogger("landing")
 
@@ -36,7 +37,8 @@ log = logging.getLogger("landing")
 def follow(settings: Settings, landed: Callable[[LandingReport], None]) -> None:
     """Land at once and after each change, until the process is stopped. ``landed`` gets the report of each landing.
 
-    A server that is away is tried again, after a second at first, after a minute at last.
+    A server that is away is tried again, after a second at first, after a minute at last. Between two landings it
+    waits for a build that wants its rows to stand still (``locked_session(settings, "build")``).
 
     Raises:
         SettingsError: a setting fits nothing, the log cannot be read, or the warehouse is Redshift.
@@ -47,10 +49,12 @@ def follow(settings: Settings, landed: Callable[[LandingReport], None]) -> None:
     waited = 0.0
     while True:
         try:
-            with contextlib.closing(locked_session(settings, "follow")) as session, _Watch(settings) as watch:
+            at_once = dataclasses.replace(settings, lock_wait=0)
+            with contextlib.closing(locked_session(at_once, "follow")) as session, _Watch(settings) as watch:
                 copy, tidied = functools.partial(copy_directly, session), time.monotonic()
                 while True:
-                    report = land(dataclasses.replace(settings, changed_at=watch.next_change()), copy)
+                    changed_at = watch.next_change()
+                    report = _land_between_builds(dataclasses.replace(settings, changed_at=changed_at), copy)
                     if not report.log_position:
                         raise SettingsError(
                             f"The binary log cannot be followed: {report.log or 'INGEST_BINLOG=false'}."
@@ -65,6 +69,15 @@ def follow(settings: Settings, landed: Callable[[LandingReport], None]) -> None:
             waited = min(_LONGEST_WAIT, 2 * waited or 1.0)
             log.warning("%s Again in %.0f s.", error, waited)
             time.sleep(waited)
+
+
+def _land_between_builds(settings: Settings, copy: Copy) -> LandingReport:
+    patient = dataclasses.replace(settings, lock_wait=_LONGEST_BUILD)
+    with contextlib.closing(locked_session(patient, "build")):
+        try:
+            return land(settings, copy)
+        except AnotherLanding as error:
+            raise WarehouseUnavailable(str(error)) from None
 
 
 class _Watch:
@@ -104,7 +117,9 @@ class _Watch:
         settings, ours = self._settings, self._settings.database.lower()
         number = settings.replication_id ^ 1  # the landings read the log themselves, by the other number
         try:
-            for transaction in binlog.read(settings.mysql, {}, start, number, wait=True, aborted=self._stopped):
+            for transaction in binlog.read(
+                settings.mysql, {}, start, number, wait=True, database=ours, aborted=self._stopped
+            ):
                 if transaction and (
                     transaction.everything or any(database.lower() == ours for database, _ in transaction.keys)
                 ):

@@ -33,7 +33,6 @@ _CANDIDATES = 8
 """Transactions tried for the proof, from the last one back. Another session may hold a row's lock."""
 _WHOLE_NUMBERS = ("tinyint", "smallint", "mediumint", "int", "bigint")
 _CASCADES = re.compile(r"\bON (DELETE|UPDATE) (CASCADE|SET NULL|SET DEFAULT)\b", re.IGNORECASE)
-_DEFINES = re.compile(r"a statement: (CREATE|ALTER|DROP|TRUNCATE|RENAME)\b")
 _VARIABLES = (
     *("log_bin", "server_uuid", "server_uid", "server_id", "lower_case_table_names", "binlog_order_commits"),
     *("log_slave_updates", "log_replica_updates"),
@@ -228,7 +227,11 @@ class Log:
                 self._provable.append((transaction.end, table, min(keys)))
                 self._in_doubt = False
                 return
-        if not (changed - self._unlogged or transaction.everything and not _DEFINES.match(transaction.everything)):
+        if not (
+            changed - self._unlogged
+            or transaction.everything
+            and not binlog.DEFINES.match(transaction.everything.removeprefix("a statement: "))
+        ):
             if not self._in_doubt and self._provable:
                 _, name, key = self._provable.pop()
                 self._provable.append((transaction.end, name, key))
@@ -252,7 +255,15 @@ class Log:
     def _read(self, start: Position, sample: bool = False) -> None:
         """Read from here to the end, and take note of what is named."""
         login, number = self._settings.mysql, self._settings.replication_id
-        for transaction in binlog.read(login, self._key_columns, start, number, sample=sample, most_keys=MOST_KEYS):
+        for transaction in binlog.read(
+            login,
+            self._key_columns,
+            start,
+            number,
+            sample=sample,
+            most_keys=MOST_KEYS,
+            database=self._database,
+        ):
             assert transaction
             self._end = transaction.end
             self._stamps[self._end.file] = self._end.made_at

@@ -29,6 +29,10 @@ _QUERIES = {
 }
 
 
+Purpose = Literal["land", "follow", "build"]
+_PURPOSES: dict[Purpose, str] = {"land": "landing into", "follow": "follower of", "build": "build on"}
+
+
 class Postgres:
     """See ``protocol.Warehouse``."""
 
@@ -420,8 +424,10 @@ class Postgres:
         )
 
 
-def locked_session(settings: Settings, purpose: Literal["land", "follow"] = "land") -> Session:
-    """A connection that holds the lock of the raw schema, for a landing or a follower, until it is closed.
+def locked_session(settings: Settings, purpose: Purpose = "land") -> Session:
+    """A connection that holds the raw schema's lock for this purpose until it is closed.
+
+    There may be one landing, one follower, and one build that a follower waits for.
 
     Raises:
         WarehouseUnavailable: names the server and the user, and the reason.
@@ -441,15 +447,14 @@ def locked_session(settings: Settings, purpose: Literal["land", "follow"] = "lan
     session.execute("set work_mem = '128MB'")
     session.execute("set parallel_tuple_cost = 0")  # of the pairs compared, few are handed on
     session.execute("set lock_timeout = %s", (f"{max(1, settings.lock_wait)}s",))
-    name, what, wait = settings.raw_schema, "landing into", settings.lock_wait
-    if purpose == "follow":
-        name, what, wait = f"follow {name}", "follower of", 0
+    name = settings.raw_schema if purpose == "land" else f"{purpose} {settings.raw_schema}"
     number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
-    until = time.monotonic() + wait
+    until = time.monotonic() + settings.lock_wait
     while not session.value("select pg_try_advisory_lock(%s)", (number,)):
         if time.monotonic() > until:
             raise AnotherLanding(
-                f"Another {what} {settings.raw_schema} is running. Nothing was done; run again when it ended."
+                f"Another {_PURPOSES[purpose]} {settings.raw_schema} is running. Nothing was done; run again when it"
+                " ended."
             )
         time.sleep(0.2)
     reached("locked")
