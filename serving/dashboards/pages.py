@@ -19,6 +19,7 @@ NAMES = {
     "team": "Sales team",
     "why": "Why?",
     "customers": "Customers and receivables",
+    "finance": "Finance",
     "live": "Live",
 }
 QUERIES = {
@@ -28,12 +29,14 @@ QUERIES = {
     "team": ("reps", "staff", "handovers"),
     "why": ("cube", "why_steps", "why_parts"),
     "customers": ("owed", "aging", "owed_by_month", "cohorts", "baskets"),
+    "finance": ("finance", "adjustments", "days_of_sales"),
     "live": ("open_orders", "products", "owed"),
 }
 _NET_SALES = "fct_orders.net_sales_amount"
 _OWED = "fct_customer_balances.outstanding_amount"
 _CHANGED = "Net sales of kept orders"
 FEW_WEEKS = 4
+REASONS = ("arrived late", "cancelled", "corrected", "deleted", "moved", "reinstated")
 
 
 def name(at: str = "name", i: int = 0, **more: Any) -> Row:
@@ -696,6 +699,73 @@ def baskets(marts: Marts) -> Block:
     )  # fmt: skip
 
 
+def finance(marts: Marts) -> Page:
+    months, now = marts.rows["finance"], marts.rows["days_of_sales"][0]
+    why = {row["reason"]: row for row in marts.rows["adjustments"]}
+    days, last = now["days_sales_outstanding"], months[-1]
+    closed = [row for row in months if row["reported_amount"] is not None]
+    reported, adjusted = (sum(row[key] for row in closed) for key in ("reported_amount", "adjustment_amount"))
+    changed = sum(row["order_count"] for row in why.values())
+    says = (
+        f"{many(changed, 'order')} of closed months changed since: {short(sum(row['adjustment_amount'] for row in why.values()), True)}"
+        if changed
+        else "no closed month has changed since it was reported"
+    )
+    rated = [
+        (row["days_sales_outstanding"], row["order_month"])
+        for row in months
+        if row["days_sales_outstanding"] is not None
+    ]
+    high = max(rated, default=None)
+    before = (
+        f"{last['days_sales_outstanding']} at the end of {month(last['order_month'])}"
+        if last["days_sales_outstanding"] is not None
+        else ""
+    )
+    table = [
+        [month(row["order_month"]), *(row[key] for key in ("reported_amount", "adjustment_amount", "net_sales_amount", "outstanding_amount")), row["days_sales_outstanding"]]
+        for row in reversed(months)
+    ]  # fmt: skip
+    return page(
+        f"Customers owe {days} days of sales; {says}" if days is not None else says[0].upper() + says[1:],
+        f"US dollars, orders that were not cancelled, by order date. Days of sales outstanding at {day(marts.data_day)}: what is owed, over the net sales of the 90 days before, times 90.",
+        [
+            kpis(
+                kpi("Days of sales outstanding", "–" if days is None else str(days), days, before),
+                kpi("Owed in all", short(now["outstanding_amount"] or 0), now["outstanding_amount"] or 0, f"at {day(marts.data_day)}"),
+                kpi("Net sales of 90 days", short(now["net_sales_amount"] or 0), now["net_sales_amount"] or 0, f"to {day(marts.data_day)}"),
+                kpi("Reported", short(reported), reported, f"{many(len(closed), 'closed month')} as first reported"),
+                kpi("Adjusted since", short(adjusted, True), adjusted, f"{many(changed, 'order')} changed", bool(changed)),
+            ),
+            block(
+                "lines", "days", 7, "month,days_sales_outstanding,outstanding_amount", "tpe",
+                [[row["order_month"], row["days_sales_outstanding"], row["outstanding_amount"]] for row in months],
+                title=f"Highest at the end of {month(high[1])}: {high[0]} days" if high else "No days of sales yet", subtitle="Days of sales outstanding at each month end.",
+                labels=[row["order_month"][:4] if row["order_month"].endswith("-01") else "" for row in months], plain=True, height=230,
+                series=[{"name": "", "kind": "now", "values": [row["days_sales_outstanding"] or 0 for row in months]}], sql="finance", measure="metrics_by_month.days_sales_outstanding",
+            ),
+            block(
+                "table", "reasons", 5, "reason,orders,adjustment_amount", "tnc",
+                [[reason, *((why[reason]["order_count"], why[reason]["adjustment_amount"]) if reason in why else (0, 0))] for reason in REASONS],
+                title=f"Most of it: {max(why.values(), key=lambda row: abs(row['adjustment_amount']))['reason']}" if why else "No order of a closed month is another today",
+                subtitle="What became of orders after the landing that closed their month.",
+                show=[name(head="Reason"), name("zero", 2), name("count", 1, head="orders"), name("signed", 2, head="adjusted by")],
+                sql="adjustments", measure="fct_sales_adjustments.reason",
+            ),
+            block(
+                "table", "closed", 12, "month,reported_amount,adjustment_amount,net_sales_amount,outstanding_amount,days_sales_outstanding", "tcccep", table, top=12,
+                title=f"Reported {short(reported)}, today {short(reported + adjusted)}",
+                subtitle="Net sales by month as the landing that closed it showed them, and today; owed at the month's end. What was reported before the first landing is not known: such months show what that landing found.",
+                show=[
+                    name(head="Month"), name("bar", 3), name("unit", 1, head="reported"), name("signed", 2, head="adjusted by"), name("unit", 3, head="today"),
+                    name("unit", 4, head="owed", away=True), name("decimals", 5, head="days of sales", away=True),
+                ],
+                sql="finance", measure="fct_closed_months.reported_amount",
+            ),
+        ],
+    )  # fmt: skip
+
+
 def live(marts: Marts) -> Page:
     orders = marts.rows["open_orders"]
     overdue = [
@@ -757,5 +827,5 @@ def live(marts: Marts) -> Page:
 
 
 PAGES: dict[str, Callable[[Marts], Page]] = {
-    "overview": overview, "products": products, "countries": countries, "team": team, "why": why, "customers": customers, "live": live,
+    "overview": overview, "products": products, "countries": countries, "team": team, "why": why, "customers": customers, "finance": finance, "live": live,
 }  # fmt: skip

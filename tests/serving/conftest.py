@@ -45,7 +45,7 @@ class Reader(Browser):
             "[...document.querySelectorAll('.kpis section')].map((tile) => [tile.querySelector('h2').textContent,"
             " tile.querySelector('.figure').dataset.value, tile.querySelector('.figure').dataset.before])"
         )
-        return [(name, int(value), int(before) if before else None) for name, value, before in found]
+        return [(name, json.loads(value), int(before) if before else None) for name, value, before in found]
 
     def table(self, block: str) -> list[dict[str, str]]:
         """The rows of a chart's CSV, as a spreadsheet gets them."""

@@ -4,6 +4,7 @@ import csv
 import json
 import re
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import psycopg2
@@ -292,6 +293,50 @@ def test_customers_and_receivables(dashboards: Dashboards, browser: Reader) -> N
     first = browser.table("cohorts")[0]
     assert (first["first order"], first["customers"], float(first["+7"])) == ("2003 Q1", "14", 1.0)
     assert "by $15.8k together" in browser.js("document.querySelector('.kpis').innerText")
+
+
+def test_finance(dashboards: Dashboards, browser: Reader) -> None:
+    browser.open(dashboards.address("finance"), 1400)
+    assert [value for _, value, _ in browser.tiles()] == [50.6, 51149720, 90911119, 936533643, 0]
+    assert browser.text("h1") == "Customers owe 50.6 days of sales; no closed month has changed since it was reported"
+    rows = {row["month"]: row for row in browser.table("closed")}
+    assert sum(cents(row["net_sales_amount"]) for row in rows.values()) == 936533643
+    assert rows["November 2004"]["reported_amount"] == "979291.98"
+    assert rows["May 2005"]["outstanding_amount"] == "570586.46"
+    days = {row["month"]: Decimal(row["days_sales_outstanding"] or 0) for row in browser.table("days")}
+    for key, day in (("2005-05", "2005-05-31"), ("2004-11", "2004-11-30"), ("2003-12", "2003-12-31")):
+        ((expected,),) = dashboards.star.query(f"""
+            with kept as (
+                select order_date, quantity_ordered * price_each as amount
+                from raw_classicmodels.orders join raw_classicmodels.orderdetails using (order_number) where status <> 'Cancelled'
+            )
+            select round(90 * (
+                (select sum(amount) from kept where order_date <= '{day}')
+                - (select sum(amount) from raw_classicmodels.payments where payment_date <= '{day}')
+            ) / (select sum(amount) from kept where order_date <= '{day}' and order_date > date '{day}' - 90), 1)""")
+        assert days[key] == expected, key
+
+
+def test_finance_says_what_has_changed_since_a_month_was_reported(
+    dashboards: Dashboards, browser: Reader, tmp_path: Path
+) -> None:
+    try:
+        dashboards.star.query(
+            "insert into marts.fct_sales_adjustments values (20041130, 10300, 'cancelled', 5100, -5100, 0)",
+            "insert into marts.fct_sales_adjustments values (20041130, 10301, 'corrected', 100, 0.25, 100.25)",
+            "update marts.fct_closed_months set adjustment_amount = -5099.75 where year_month = '2004-11'",
+        )
+        assert dashboards.write(tmp_path).returncode == 0
+    finally:
+        dashboards.star.query(
+            "delete from marts.fct_sales_adjustments", "update marts.fct_closed_months set adjustment_amount = 0"
+        )
+    browser.open((tmp_path / "finance.html").as_uri(), 1400)
+    assert browser.text("h1").endswith("; 2 orders of closed months changed since: −$5.10k")
+    assert browser.tiles()[-1][1] == -509975
+    assert browser.shown("reasons")["cancelled"][1:] == ["1", "−$5,100"]
+    assert browser.shown("closed")["November 2004"][2] == "−$5,100"
+    assert browser.text("#closed h2") == "Reported $9.37M, today $9.36M"
 
 
 def test_live(dashboards: Dashboards, browser: Reader) -> None:
