@@ -20,6 +20,7 @@ NAMES = {
     "why": "Why?",
     "customers": "Customers and receivables",
     "finance": "Finance",
+    "explore": "Explore",
     "live": "Live",
 }
 QUERIES = {
@@ -30,6 +31,7 @@ QUERIES = {
     "why": ("cube", "why_steps", "why_parts"),
     "customers": ("owed", "aging", "owed_by_month", "cohorts", "baskets"),
     "finance": ("finance", "adjustments", "days_of_sales"),
+    "explore": ("explore",),
     "live": ("open_orders", "products", "owed"),
 }
 _NET_SALES = "fct_orders.net_sales_amount"
@@ -766,6 +768,70 @@ def finance(marts: Marts) -> Page:
     )  # fmt: skip
 
 
+def explore(marts: Marts) -> Page:
+    """The sums of each value and each pair of values; explore.js computes and words the measure that is chosen."""
+    columns = (
+        "order_month",
+        "order_quarter",
+        "order_year",
+        "product_line",
+        "country",
+        "territory",
+        "office",
+        "representative",
+        "status",
+    )
+    labels = {"order_month": "month", "order_quarter": "quarter", "order_year": "year", "product_line": "product line"}
+    sums = (
+        "net_sales_amount",
+        "gross_sales_amount",
+        "margin_amount",
+        "quantity_ordered",
+        "order_count",
+        "shipped_count",
+        "late_count",
+    )
+    rows = marts.rows["explore"]
+    values = {column: sorted({row[column] for row in rows if row[column] is not None}) for column in columns}
+    places = {column: {value: i for i, value in enumerate(found)} for column, found in values.items()}
+    cells: dict[str, list[list[Any]]] = defaultdict(list)
+    for row in rows:
+        of = [i for i, column in enumerate(columns) if row[column] is not None]
+        where = [places[columns[i]][row[columns[i]]] for i in (of[0], of[-1])]
+        cells[f"{of[0]} {of[-1]}"].append([*where, *(row[key] or 0 for key in sums)])
+    named = {labels.get(column, column): found for column, found in values.items()}
+    choices = [[key, key] for key in named]
+    measures = (
+        "net sales",
+        "booked sales",
+        "margin",
+        "margin rate",
+        "orders",
+        "average order",
+        "pieces",
+        "average price",
+        "late share",
+    )
+    return page(
+        "Explore",
+        f"{month(marts.months[0])} to {month(marts.months[-1])}, by order date; US dollars. All but booked sales leave cancelled orders out. Territory and office are those of the sales representative.",
+        [
+            block(
+                "vega", "explore", 12, "", "", [], sql="explore", subtitle="Lines: click a name to see it alone. Table and CSV have every value to the cent.",
+                how="Each pair of attributes is summed in SQL, so an order of two product lines counts once in each and once in all. Margin leaves out pieces whose cost is not known."
+                " What is not offered here, such as vendor, scale or customer, is in orders_obt: the notebook and any tool reads it.",
+            ),
+        ],
+        [
+            {"key": "measure", "label": "Measure", "first": "net sales", "values": [[key, key] for key in measures]},
+            {"key": "by", "label": "by", "first": "country", "values": choices},
+            {"key": "and", "label": "and", "first": "year", "values": choices},
+            {"key": "as", "toggle": True, "first": "heat", "values": [["heat", "heat map"], ["lines", "lines"]]},
+        ],
+        values=named, cells=cells, sums=sums,
+    )  # fmt: skip
+
+
 def live(marts: Marts) -> Page:
     orders = marts.rows["open_orders"]
     overdue = [
@@ -827,5 +893,5 @@ def live(marts: Marts) -> Page:
 
 
 PAGES: dict[str, Callable[[Marts], Page]] = {
-    "overview": overview, "products": products, "countries": countries, "team": team, "why": why, "customers": customers, "finance": finance, "live": live,
+    "overview": overview, "products": products, "countries": countries, "team": team, "why": why, "customers": customers, "finance": finance, "explore": explore, "live": live,
 }  # fmt: skip

@@ -11,6 +11,7 @@ import psycopg2
 import pytest
 
 from sandbox import home, postgres
+from serving.dashboards.__main__ import EXPLORE
 from tests.conftest import DUMP, PROJECT
 from tests.serving.conftest import Dashboards, Reader
 
@@ -337,6 +338,61 @@ def test_finance_says_what_has_changed_since_a_month_was_reported(
     assert browser.shown("reasons")["cancelled"][1:] == ["1", "−$5,100"]
     assert browser.shown("closed")["November 2004"][2] == "−$5,100"
     assert browser.text("#closed h2") == "Reported $9.37M, today $9.36M"
+
+
+EXPLORED = {
+    "": ("sum(case when kept then amount else 0 end)", "trim(country)", "extract(year from order_date)"),
+    "measure=orders&by=product+line&and=month": ("count(distinct case when kept then order_number end)", "product_line", "to_char(order_date, 'YYYY-MM')"),
+    "measure=orders&by=office&and=quarter": ("count(distinct case when kept then order_number end)", "coalesce(office, 'none')", "to_char(order_date, 'YYYY-\"Q\"Q')"),
+    "measure=booked+sales&by=status&and=product+line": ("sum(amount)", "status", "product_line"),
+    "measure=pieces&by=representative&and=year": ("sum(case when kept then quantity_ordered else 0 end)", "coalesce(cast(rep as text), 'none')", "extract(year from order_date)"),
+    "measure=margin&by=territory&and=territory": ("sum(case when kept then amount - quantity_ordered * buy_price else 0 end)", "coalesce(territory, 'none')", "'all'"),
+    "measure=average+order&by=year&and=product+line": ("round(sum(case when kept then amount end) / nullif(count(distinct case when kept then order_number end), 0), 2)", "extract(year from order_date)", "product_line"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("state", EXPLORED)
+def test_explore_is_what_raw_tables_say(state: str, dashboards: Dashboards, browser: Reader) -> None:
+    if not EXPLORE.exists():
+        pytest.skip("Altair is not installed here (make explore installs it): Explore was not made")
+    measure, first, second = EXPLORED[state]
+    browser.open(dashboards.address(f"explore#{state}"), 1400)
+    rows = dashboards.star.query(f"""
+        with lines as (
+            select o.*, c.country, p.product_line, p.buy_price, d.quantity_ordered, d.quantity_ordered * d.price_each as amount,
+                o.status <> 'Cancelled' as kept, e.employee_number as rep, f.city as office, f.territory
+            from raw_classicmodels.orders o
+            join raw_classicmodels.orderdetails d on d.order_number = o.order_number
+            join raw_classicmodels.products p on p.product_code = d.product_code
+            join raw_classicmodels.customers c on c.customer_number = o.customer_number
+            left join raw_classicmodels.employees e on e.employee_number = c.sales_rep_employee_number
+            left join raw_classicmodels.offices f on f.office_code = e.office_code
+        )
+        select cast({first} as text), cast({second} as text), {measure} from lines group by 1, 2""")
+    exact = {(one, two): value for one, two, value in rows if value is not None}
+    found = {(one, two): round(Decimal(value), 2) for one, two, value in map(dict.values, browser.table("explore"))}
+    assert {key: value for key, value in found.items() if value} == {
+        key: value for key, value in exact.items() if value
+    }
+    browser.wait(lambda: browser.js("document.documentElement.dataset.drawn"), "the drawing")
+    assert browser.js("document.querySelectorAll('#explore svg.marks').length") == 1
+    drawn = browser.js("document.querySelectorAll('#explore svg .mark-rect path').length")
+    assert drawn == len(found)
+
+
+def test_explore_keeps_its_state_in_the_address(dashboards: Dashboards, browser: Reader) -> None:
+    if not EXPLORE.exists():
+        pytest.skip("Altair is not installed here (make explore installs it): Explore was not made")
+    browser.open(dashboards.address("explore"), 1400)
+    assert browser.text("h1") == "Net sales by country and year: most in USA, 2004, $1.49M"
+    browser.js(
+        "s = document.querySelector('[data-key=measure]'); s.value = 'margin rate'; s.dispatchEvent(new Event('change', {bubbles: true})); 0"
+    )
+    browser.click("[data-set=as][data-to=lines]")
+    browser.wait(
+        lambda: browser.js("document.querySelectorAll('#explore svg .mark-line path').length") > 1, "the lines"
+    )
+    assert browser.js("location.hash") == "#measure=margin+rate&as=lines"
 
 
 def test_live(dashboards: Dashboards, browser: Reader) -> None:
