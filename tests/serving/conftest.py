@@ -33,9 +33,6 @@ class Reader(Browser):
         elif event.get("method") == "Runtime.consoleAPICalled" and said["type"] in ("error", "warning", "assert"):
             self.errors.append(json.dumps(said["args"])[:500])
 
-    def call(self, method: str, **parameters: Any) -> dict[str, Any]:
-        return self._send(method, **parameters)
-
     def text(self, selector: str) -> str:
         return str(self.js(f"document.querySelector({json.dumps(selector)}).textContent"))
 
