@@ -40,7 +40,12 @@ def write(folder: Path, role: str, minutes: float, look: float, names: Sequence[
             page["watch"]["landed"] = records.landed_at.isoformat() if records.landed_at else ""
         own = scripts.get(name, "")
         if drawing and name == "explore":
-            drawn = json.loads(drawing.communicate()[0])
+            said = drawing.communicate()[0]
+            if drawing.returncode:
+                raise LookupError(
+                    "Explore cannot be drawn: `rm -r .venv-explore; make explore` installs its library anew"
+                )
+            drawn = json.loads(said)
             page["specs"], own = drawn["specs"], f"(() => {{ {drawn['library']} }})();\n{own}"
         page["sql"] = {query: marts.sql[query] for query in QUERIES[name]}
         contents[name] = shell.render(
@@ -63,7 +68,7 @@ def write(folder: Path, role: str, minutes: float, look: float, names: Sequence[
 def _drawings() -> "subprocess.Popen[str]":
     """Altair lives in an environment of its own, and takes as long as the queries: both run at once."""
     command = [str(EXPLORE), "-m", "serving.dashboards.explore"]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, encoding="utf-8")
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, encoding="utf-8")
 
 
 def _json(page: Page) -> Markup:
