@@ -22,7 +22,7 @@ SANDBOX := $(BIN)/python -m sandbox
 WITH_SERVERS := $(SANDBOX) exec --
 PYTEST := $(BIN)/pytest --numprocesses $(WORKERS)
 SECURITY := tests/security --ignore=tests/security/test_access.py --ignore=tests/security/test_roles.py
-SERVING := $(if $(wildcard serving),.venv-notebook/installed .venv-embedded/installed)
+SERVING := $(if $(wildcard serving),.venv-notebook/installed .venv-embedded/installed .venv-explore/installed)
 export DBT_PROFILES_DIR := profiles
 ifneq ($(TARGET),)
 export DBT_TARGET := $(TARGET)
@@ -81,6 +81,7 @@ docs: setup ## write the docs site, which opens from disk
 	@$(SANDBOX) docs
 dashboards: setup ## write the dashboards, names masked; ROLE=pii_reader shows them
 	@ROLE=$(ROLE) $(WITH_SERVERS) $(BIN)/python -m serving.dashboards $(ARGS)
+explore: setup .venv-explore/installed dashboards ## the dashboards with Explore: any measure by two attributes
 notebook: setup .venv-notebook/installed ## JupyterLab, logged in as analyst, on the first questions
 	@ROLE=$(ROLE) $(WITH_SERVERS) $(BIN)/python -m serving.notebook
 embedded: setup .venv-embedded/installed ## customers' own pages on 127.0.0.1, a link to one; CUSTOMER=103

@@ -4,9 +4,10 @@ Each page is one file and needs no other. The templates escape all texts of dbt 
 make HTML of a text (``Markup``), and they escape it first.
 """
 
+import dataclasses
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markdown_it import MarkdownIt
 from markupsafe import Markup, escape
 
-from catalog import star
+from catalog import profiles, star
 from catalog.last_landing import LastLanding
+from catalog.profiles import Profile
 from catalog.project import LAYERS, DbtProject
 from catalog.quality import DIMENSIONS, BuildScores
 
@@ -58,26 +60,41 @@ _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
 _NAME = re.compile(r"\b\w+(?:\.\w+)*")
 _CODE = re.compile(r"<code>([\w.]+)</code>")
 _ANSWERS = re.compile(r"^## Which table answers what\n(.*?)(?=^```|^## )", re.MULTILINE | re.DOTALL)
+_TERM = re.compile(r"^\*\*(.+?)\*\*\n(.+?)(?=\n\n|\Z)", re.MULTILINE | re.DOTALL)
+_FIRST = "metrics_by_country.gross_sales_amount"
+"""Its lineage is shown until a reader chooses another."""
 _BAD_FIRST = {"error": 0, "fail": 0, "runtime error": 0, "warn": 1, "skipped": 2}
 
 
-def write(project: DbtProject, landing: LastLanding | None, builds: Sequence[BuildScores], folder: Path) -> None:
+@dataclasses.dataclass
+class Records:
+    """What the warehouse knows of the marts."""
+
+    landing: LastLanding | None
+    builds: Sequence[BuildScores]
+    profiles: dict[str, Profile]
+    figures: list[dict[str, Any]]
+    """Of the last month with sales and, if there is one, of that month a year before."""
+
+
+def write(project: DbtProject, records: Records, folder: Path) -> None:
     """Write every page but dbt's own into ``folder``."""
+    dashboards = "dashboards/overview.html" if (folder / "dashboards" / "overview.html").exists() else ""
     contexts: dict[str, dict[str, Any]] = {
-        "index": _index(project),
-        "guide": {"overview": project.doc("__overview__")},
+        "index": _index(project, records),
+        "guide": {"overview": re.sub(r"\A\s*# .*\n", "", project.doc("__overview__"))},
         "dictionary": _dictionary(project),
-        "lineage": _lineage(project),
+        "lineage": _lineage(project, records),
         "star": _star(project),
         "glossary": {"terms": project.doc("glossary")},
         "owners": _owners(project),
         "quality": _quality(project),
-        "dimensions": _dimensions(project, builds),
-        "landing": {"landing": landing},
+        "dimensions": _dimensions(project, records.builds),
+        "landing": {"landing": records.landing},
     }
     templates = _templates(project)
     for name, context in contexts.items():
-        html = templates.get_template(f"{name}.html").render(context, name=name)
+        html = templates.get_template(f"{name}.html").render(context, name=name, dashboards=dashboards)
         (folder / f"{name}.html").write_text(html, encoding="utf-8")
 
 
@@ -117,7 +134,7 @@ def _templates(project: DbtProject) -> Environment:
 # what each template is given
 
 
-def _index(project: DbtProject) -> dict[str, Any]:
+def _index(project: DbtProject, records: Records) -> dict[str, Any]:
     answers = _ANSWERS.search(project.doc("__overview__"))
     columns = [
         [f"{table.name}.{column.name}", table.layer, column.description]
@@ -125,7 +142,45 @@ def _index(project: DbtProject) -> dict[str, Any]:
         for table in project.named(layer)
         for column in table.columns.values()
     ]
-    return {"cards": _CARDS, "answers": answers[1] if answers else "", "columns": columns}
+    terms = [
+        [term, "glossary", " ".join(meaning.replace("`", "").split()), f"glossary.html#{_anchor(term)}"]
+        for term, meaning in _TERM.findall(project.doc("glossary"))
+    ]
+    pages = [[PAGES[page], "page", text, f"{page}.html"] for page, text in _CARDS.items()]
+    return {
+        "cards": _CARDS,
+        "answers": answers[1] if answers else "",
+        "entries": [*columns, *terms, *pages],
+        "figures": _figures(records.figures),
+        "landing": records.landing,
+    }
+
+
+def _figures(rows: Sequence[dict[str, Any]]) -> list[tuple[str, str, str, str]]:
+    """Name, figure, figure a year before and column of each."""
+    if not rows:
+        return []
+    now, before = rows[0], rows[1] if len(rows) > 1 else None
+
+    def said(write: Callable[[dict[str, Any]], str]) -> tuple[str, str]:
+        return write(now), f"{write(before)} in {before['year_month']}" if before else ""
+
+    def rate(row: dict[str, Any]) -> str:
+        sales, margin = row["net_sales_amount"], row["net_margin_amount"]
+        return f"{margin / sales * 100:.1f}%" if sales and margin is not None else "–"
+
+    days = "days_sales_outstanding"
+    return [
+        (
+            f"Net sales in {now['year_month']}",
+            *said(lambda row: f"${row['net_sales_amount']:,.0f}"),
+            "net_sales_amount",
+        ),
+        ("Orders", *said(lambda row: f"{row['kept_order_count']:,}"), "kept_order_count"),
+        ("Margin", *said(rate), "net_margin_amount"),
+        ("Owed at its end", *said(lambda row: f"${row['outstanding_amount'] or 0:,.0f}"), "outstanding_amount"),
+        ("Days of sales outstanding", *said(lambda row: "–" if row[days] is None else str(row[days])), days),
+    ]
 
 
 def _dictionary(project: DbtProject) -> dict[str, Any]:
@@ -135,10 +190,14 @@ def _dictionary(project: DbtProject) -> dict[str, Any]:
     }
 
 
-def _lineage(project: DbtProject) -> dict[str, Any]:
+def _lineage(project: DbtProject, records: Records) -> dict[str, Any]:
     columns = {
         f"{table.name}.{column.name}": [table.layer, column.type, column.description, table.owner]
-        + [column.personal, table.consumers]
+        + [
+            column.personal,
+            table.consumers,
+            _profile(f"{table.name}.{column.name}", bool(column.personal), table.layer, records),
+        ]
         for layer in LAYERS
         for table in project.named(layer)
         for column in table.columns.values()
@@ -149,7 +208,14 @@ def _lineage(project: DbtProject) -> dict[str, Any]:
         for (table, column), origins in project.lineage.items()
         if origins
     }
-    return {"columns": columns, "parents": parents}
+    return {"columns": columns, "parents": parents, "first": _FIRST if _FIRST in columns else next(iter(columns))}
+
+
+def _profile(name: str, personal: bool, layer: str, records: Records) -> list[tuple[str, str]]:
+    if layer != "mart" or name not in records.profiles:
+        return []
+    landed = [("landed", _moment(records.landing.loaded_at))] if records.landing else []
+    return [*profiles.words(records.profiles[name], personal), *landed]
 
 
 def _star(project: DbtProject) -> dict[str, Any]:
@@ -247,9 +313,13 @@ def _anchored(html: str) -> Markup:
     """Each term of the glossary is a bold line with its meaning under it; it gets an anchor."""
 
     def anchor(match: re.Match[str]) -> str:
-        return f'<p id="{re.sub(r"[^a-z]+", "-", match[1].lower()).strip("-")}"><strong>{match[1]}</strong>'
+        return f'<p id="{_anchor(match[1])}"><strong>{match[1]}</strong>'
 
     return Markup(re.sub(r"<p><strong>(.*?)</strong>", anchor, html))  # noqa: S704 (it was HTML)
+
+
+def _anchor(term: str) -> str:
+    return re.sub(r"[^a-z]+", "-", term.lower()).strip("-")
 
 
 def _linked(text: str, known: set[str]) -> Markup:

@@ -11,41 +11,76 @@ function element(name, attributes, ...children) {
   return made;
 }
 
-// The best of all columns for what was typed: every word must be there; in the column's name counts most.
-function search(columns, text) {
-  const wanted = words(text);
+// What people say, and what it is called here.
+const SYNONYMS = {
+  revenue: "net sales", turnover: "net sales", income: "net sales", bookings: "booked sales", profit: "margin", earnings: "margin",
+  client: "customer", clients: "customer", buyer: "customer", item: "product", items: "product", article: "product", inventory: "stock",
+  debt: "outstanding", owe: "outstanding", owes: "outstanding", owed: "outstanding", dso: "days sales outstanding", unpaid: "outstanding",
+  seller: "sales rep", salesperson: "sales rep", representative: "sales rep", delayed: "late", delay: "late", telephone: "phone", zip: "postal code",
+};
+
+const SMALL = new Set("a an are do does for how i in is it many me much of on our the to we what which who".split(" "));
+
+// How many letters to change, add, drop or swap.
+function distance(one, other) {
+  const rows = [[...other, ""].map((_, i) => i)];
+  for (let i = 1; i <= one.length; i++) {
+    rows[i] = [i];
+    for (let j = 1; j <= other.length; j++) {
+      const same = one[i - 1] === other[j - 1];
+      rows[i][j] = Math.min(rows[i - 1][j] + 1, rows[i][j - 1] + 1, rows[i - 1][j - 1] + (same ? 0 : 1));
+      if (i > 1 && j > 1 && one[i - 1] === other[j - 2] && one[i - 2] === other[j - 1]) rows[i][j] = Math.min(rows[i][j], rows[i - 2][j - 2] + 1);
+    }
+  }
+  return rows[one.length][other.length];
+}
+
+// The best of all entries for what was typed: every word must be there, or what it means; in the last part of the name counts most.
+// A word that nothing has is taken for the nearest one that something has.
+function search(entries, text) {
   const spaced = (name) => name.toLowerCase().replaceAll("_", " ");
-  return columns
-    .map(([name, layer, description], place) => {
-      const column = spaced(name.slice(name.lastIndexOf(".") + 1));
-      const full = `${name.toLowerCase()} ${spaced(name)}`;
-      const everything = `${full} ${description.toLowerCase()}`;
-      const score = wanted.reduce((sum, word) => sum + (column.includes(word) ? 0 : full.includes(word) ? 1 : 2), 0);
-      return { name, layer, description, score, place, found: wanted.every((word) => everything.includes(word)) };
-    })
-    .filter((entry) => entry.found)
+  const known = entries.map(([name, kind, description, address], place) => {
+    const full = `${name.toLowerCase()} ${spaced(name)}`;
+    return { name, kind, description, address, place, last: spaced(name.slice(name.lastIndexOf(".") + 1)), full, everything: `${full} ${description.toLowerCase()}` };
+  });
+  const has = (where, word) => where.includes(word) || (SYNONYMS[word] && words(SYNONYMS[word]).every((part) => where.includes(part)));
+  const vocabulary = new Set([...Object.keys(SYNONYMS), ...known.flatMap((entry) => entry.full.split(/[^a-z]+/))]);
+  const typed = words(text), telling = typed.filter((word) => !SMALL.has(word));
+  const wanted = (telling.length ? telling : typed).map((word) => {
+    if (word.length < 4 || known.some((entry) => has(entry.everything, word))) return word;
+    const [near, far] = [...vocabulary].map((other) => [other, distance(word, other)]).reduce((best, pair) => (pair[1] < best[1] ? pair : best));
+    return far <= (word.length > 6 ? 2 : 1) ? near : word;
+  });
+  return known
+    .map((entry) => ({ ...entry, score: wanted.reduce((sum, word) => sum + (has(entry.last, word) ? 0 : has(entry.full, word) ? 1 : 2), entry.address ? -0.5 : 0) }))
+    .filter((entry) => wanted.every((word) => has(entry.everything, word)))
     .sort((a, b) => a.score - b.score || a.place - b.place);
 }
 
-function offerColumns(columns, address) {
-  const list = byId("found");
+function offer(entries, page) {
+  const [field, list] = [byId("find"), byId("found")];
   const show = () => {
     list.replaceChildren();
-    if (!words(byId("find").value).length) return;
-    const entries = search(columns, byId("find").value);
-    for (const { name, layer, description } of entries.slice(0, 12)) {
-      const link = element("a", { href: `${address}#${name}` }, name);
-      list.append(element("li", {}, link, ` ${layer}`, element("small", {}, description)));
+    if (!words(field.value).length) return;
+    const found = search(entries, field.value);
+    for (const { name, kind, description, address } of found.slice(0, 12)) {
+      const link = element("a", { href: address ?? `${page}#${name}` }, name);
+      list.append(element("li", {}, link, ` ${kind}`, element("small", {}, description)));
     }
-    if (!entries.length) {
+    if (!found.length) {
       const guide = element("a", { href: "index.html#which-column" }, "Which column do I sum?");
-      list.append(element("li", {}, "No column has all of these words. Look for the question: ", guide));
+      list.append(element("li", {}, "Nothing has all of these words. Look for the question: ", guide));
     }
-    else if (entries.length > 12) list.append(element("li", {}, `and ${entries.length - 12} more`));
+    else if (found.length > 12) list.append(element("li", {}, `and ${found.length - 12} more`));
   };
-  byId("find").addEventListener("input", show);
-  byId("find").addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && list.querySelector("a")) list.querySelector("a").click();
+  field.addEventListener("input", show);
+  addEventListener("keydown", (event) => {
+    const stops = [field, ...list.querySelectorAll("a")], at = stops.indexOf(document.activeElement);
+    if (event.key === "Enter" && at === 0 && stops[1]) stops[1].click();
+    const next = stops[at + { ArrowDown: 1, ArrowUp: -1 }[event.key]];
+    if (at < 0 || !next) return;
+    event.preventDefault();
+    next.focus();
   });
   show();
 }
@@ -145,9 +180,9 @@ function lineage() {
   };
 
   const show = () => {
-    const name = decodeURIComponent(location.hash.slice(1));
+    const asked = decodeURIComponent(location.hash.slice(1)), name = asked || data.first;
     if (!columns[name]) return;
-    const [layer, type, description, owner, personal, readers] = columns[name];
+    const [layer, type, description, owner, personal, readers, profile] = columns[name];
     const [up, down] = [reach(name, parents), reach(name, children)];
     const consumers = new Set(readers);
     for (const other of down) for (const reader of columns[other]?.[5] ?? []) consumers.add(reader);
@@ -162,20 +197,29 @@ function lineage() {
       title,
       element("p", { class: "small" }, facts, " · ", element("a", { href: `dictionary.html#${name}` }, "in the dictionary")),
       element("p", {}, description.replaceAll("`", "")),
+      element("dl", { class: "profile" }, ...profile.flatMap(([head, text]) => [element("dt", {}, head), element("dd", {}, text)])),
       ...(consumers.size ? [element("p", { class: "small" }, `Reaches: ${[...consumers].sort().join(", ")}`)] : []),
       picture(name, up, down),
       element("div", { class: "sides" }, above, below),
     );
     byId("find").value = "";
     byId("found").replaceChildren();
+    if (!asked) return;
     document.title = `${name} · lineage`;
     scrollTo(0, 0);
   };
   addEventListener("hashchange", show);
-  offerColumns(Object.entries(columns).map(([name, [layer, , description]]) => [name, layer, description]), "");
+  offer(Object.entries(columns).map(([name, [layer, , description]]) => [name, layer, description]), "");
   show();
 }
 
-if (document.body.id === "index") offerColumns(data, "lineage.html");
+if (document.body.id === "index") offer(data, "lineage.html");
 if (document.body.id === "lineage") lineage();
 if (byId("filter")) filterRows();
+addEventListener("keydown", (event) => {
+  const field = byId("find") ?? byId("filter");
+  if (event.key !== "/" || !field || event.target.closest("input, select, textarea")) return;
+  event.preventDefault();
+  field.focus();
+  field.select();
+});

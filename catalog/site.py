@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from catalog import pages, project, quality
+from catalog import pages, profiles, project, quality
 from catalog.last_landing import last_landing
 
 SITE = Path("docs/site")
@@ -19,9 +19,14 @@ def write(target: Path, folder: Path = SITE) -> Path:
     schemas = {source["schema"] for source in content.manifest["sources"].values()}
     landing = next((found for schema in sorted(schemas) if (found := last_landing(schema))), None)
     marts = next(node["schema"] for node in content.manifest["nodes"].values() if node["schema"].endswith("marts"))
-    builds = quality.builds(f"{marts.removesuffix('marts')}quality")
+    records = pages.Records(
+        landing,
+        quality.builds(f"{marts.removesuffix('marts')}quality"),
+        profiles.profiles(marts),
+        profiles.figures(marts),
+    )
     dbt_page = (target / "static_index.html").read_bytes()
     folder.mkdir(parents=True, exist_ok=True)
-    pages.write(content, landing, builds, folder)
+    pages.write(content, records, folder)
     (folder / "dbt.html").write_bytes(dbt_page)
     return folder / "index.html"

@@ -7,6 +7,7 @@
 ``draw.js``         JavaScript draws, one function for each form.
 ``page.js``         Keeps the state of a page in its address.
 ``overview.js``     Filters the cube.
+``explore.py``      Drawings for Explore, by Altair; ``explore.js`` puts the figures in.
 ``page.html``       The shell of a page.
 ``dashboards.css``  The style of a page.
 """

@@ -1,6 +1,6 @@
 "use strict";
 /* Draws a page of blocks: one function a form. A block's rows are plain values, money in cents; `types` has one letter a
-   column: t text, c cents, n number, p share of one, s a list of months. `show` names what a table's cells are made of. */
+   column: t text, c cents, e cents that do not add up, n number, p share of one, s a list of months. `show` names what a table's cells are made of. */
 const PAGE = JSON.parse(document.getElementById("page").textContent);
 const phone = () => innerWidth <= 900;
 const esc = (text) => String(text ?? "").replace(/[&<>"']/g, (mark) => `&#${mark.charCodeAt(0)};`);
@@ -41,7 +41,7 @@ const CELLS = {
   text: (row, c) => esc(row[c.i]),
   count: (row, c) => (row[c.i] ? count(row[c.i]) : "–"),
   decimal: (row, c) => (row[c.i] === null ? "" : row[c.i] < 10 ? row[c.i].toFixed(1) : count(row[c.i])),
-  decimals: (row, c) => (row[c.i] === null ? "" : row[c.i].toFixed(1)),
+  decimals: (row, c) => (typeof row[c.i] !== "number" ? "" : mark(row[c.i]) + Math.abs(row[c.i]).toFixed(1)),
   due: (row, c) => esc(row[c.i]),
   percent: (row, c) => (row[c.i] === null ? "" : percent(row[c.i])),
   rate: (row, c) => (row[c.i] === null ? "" : `${(row[c.i] * 100).toFixed(1)}%`),
@@ -92,7 +92,7 @@ function table(b) {
     });
   }
   const numbers = (from, columns) => from.flatMap((row) => columns.map((i) => row[i]).flat()).filter((value) => typeof value === "number");
-  const far = (c) => Math.max(...numbers(rows.filter((row) => row.rest), [c.i]).map(Math.abs), 0) > 5 * Math.max(...numbers(rows.filter((row) => !row.rest), [c.i]).map(Math.abs), 0);
+  const far = (c) => Math.max(...numbers(rows.filter((row) => row.rest), [c.i]).map(Math.abs), 0) > 3 * Math.max(...numbers(rows.filter((row) => !row.rest), [c.i]).map(Math.abs), 0);
   const show = b.show.map((c) => {
     const values = (columns) => numbers(far(c) ? rows.filter((row) => !row.rest) : rows, columns);
     const own = values(c.of || [c.i]), capped = c.cap === undefined ? values(c.j === undefined ? [] : [c.j]) : [];
@@ -138,8 +138,8 @@ function lines(b, w) {
   const top = step * power, parts = { 1.5: 3, 3: 3, 6: 3, 5: 5 }[step] || 4, least = Math.min(0, ...all), gap = (w - left - right) / b.labels.length;
   const x = (i) => left + gap * (i + 0.5), y = (value) => low - ((value - least) * (low - 12)) / (top - least);
   const grid = Array.from({ length: parts + 1 }, (_, i) => {
-    const value = (top * i) / parts, [size, letter] = unit(value);
-    return path([[left, y(value)], [w - right, y(value)]], i ? "grid" : "base") + (i || least ? text(0, y(value) + 4, `$${Number((value / size).toPrecision(3))}${letter}`) : "");
+    const value = (top * i) / parts, [size, letter] = b.plain ? [1, ""] : unit(value);
+    return path([[left, y(value)], [w - right, y(value)]], i ? "grid" : "base") + (i || least ? text(0, y(value) + 4, `${b.plain ? "" : "$"}${Number((value / size).toPrecision(3))}${letter}`) : "");
   });
   const labels = b.labels.map((label, i) => (label ? text(x(i), h - 6, b.series.length > 1 && phone() ? label[0] : label, "", "middle") : ""));
   let last = -99;
@@ -187,7 +187,7 @@ function kpis(b) {
 }
 
 const DRAW = { table, bridge: table, heat: table, lines, columns, tiles, kpis };
-const exact = (value, type) => (type === "c" && value !== null ? (value / 100).toFixed(2) : type === "s" && value ? value.map((cents) => (cents / 100).toFixed(2)).join(" ") : value ?? "");
+const exact = (value, type) => ("ce".includes(type) && value !== null ? (value / 100).toFixed(2) : type === "s" && value ? value.map((cents) => (cents / 100).toFixed(2)).join(" ") : value ?? "");
 function csv(b) {
   const quoted = [b.cols, ...b.rows.map((row) => row.slice(0, b.cols.length).map((value, i) => exact(value, b.types[i])))].map((row) => row.map((value) => (/[",\n]/.test(value) ? `"${String(value).replace(/"/g, '""')}"` : value)).join(","));
   return `data:text/csv;charset=utf-8,${encodeURIComponent(quoted.join("\r\n") + "\r\n")}`;

@@ -10,7 +10,7 @@ const sum = (list, line, country) => list.reduce((total, m) => at(m, line, count
 const upTo = (rows, i) => rows.reduce((total, row) => total + row[i], 0);
 const joined = (names) => names.join(" and ");
 
-function overview() {
+function figures() {
   const { year, line, country } = state, part = [line, country].filter(Boolean).join(" in ");
   const ofYear = (y) => months.map((key, m) => [key, m]).filter(([key]) => key.startsWith(y));
   const now = ofYear(year).map(([, m]) => m), keys = ofYear(year).map(([key]) => key.slice(5)), last = +year - 1;

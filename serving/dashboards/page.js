@@ -26,7 +26,7 @@ function control({ key, label, values, all, steps, toggle }) {
 function draw() {
   readAddress();
   const focused = document.activeElement?.closest("[data-set],[data-open],[data-key],[data-step]")?.dataset;
-  const view = typeof overview === "function" ? overview() : PAGE.states ? PAGE.states[PAGE.controls.map(({ key }) => state[key]).join("|")] || PAGE.nothing : {};
+  const view = typeof figures === "function" ? figures() : PAGE.states ? PAGE.states[PAGE.controls.map(({ key }) => state[key]).join("|")] || PAGE.nothing : {};
   const blocks = PAGE.blocks.map((b, i) => ({ ...b, ...view.blocks?.[i] })).slice(0, view === PAGE.nothing ? 1 : undefined);
   document.querySelector("h1").textContent = view.title ?? PAGE.title;
   document.getElementById("lede").textContent = view.lede ?? PAGE.lede;

@@ -19,6 +19,8 @@ NAMES = {
     "team": "Sales team",
     "why": "Why?",
     "customers": "Customers and receivables",
+    "finance": "Finance",
+    "explore": "Explore",
     "live": "Live",
 }
 QUERIES = {
@@ -28,12 +30,15 @@ QUERIES = {
     "team": ("reps", "staff", "handovers"),
     "why": ("cube", "why_steps", "why_parts"),
     "customers": ("owed", "aging", "owed_by_month", "cohorts", "baskets"),
+    "finance": ("finance", "adjustments", "days_of_sales"),
+    "explore": ("explore",),
     "live": ("open_orders", "products", "owed"),
 }
 _NET_SALES = "fct_orders.net_sales_amount"
 _OWED = "fct_customer_balances.outstanding_amount"
 _CHANGED = "Net sales of kept orders"
 FEW_WEEKS = 4
+REASONS = ("arrived late", "cancelled", "corrected", "deleted", "moved", "reinstated")
 
 
 def name(at: str = "name", i: int = 0, **more: Any) -> Row:
@@ -696,6 +701,137 @@ def baskets(marts: Marts) -> Block:
     )  # fmt: skip
 
 
+def finance(marts: Marts) -> Page:
+    months, now = marts.rows["finance"], marts.rows["days_of_sales"][0]
+    why = {row["reason"]: row for row in marts.rows["adjustments"]}
+    days, last = now["days_sales_outstanding"], months[-1]
+    closed = [row for row in months if row["reported_amount"] is not None]
+    reported, adjusted = (sum(row[key] for row in closed) for key in ("reported_amount", "adjustment_amount"))
+    changed = sum(row["order_count"] for row in why.values())
+    says = (
+        f"{many(changed, 'order')} of closed months changed since: {short(sum(row['adjustment_amount'] for row in why.values()), True)}"
+        if changed
+        else "no closed month has changed since it was reported"
+    )
+    rated = [
+        (row["days_sales_outstanding"], row["order_month"])
+        for row in months
+        if row["days_sales_outstanding"] is not None
+    ]
+    high = max(rated, default=None)
+    before = (
+        f"{last['days_sales_outstanding']} at the end of {month(last['order_month'])}"
+        if last["days_sales_outstanding"] is not None
+        else ""
+    )
+    table = [
+        [month(row["order_month"]), *(row[key] for key in ("reported_amount", "adjustment_amount", "net_sales_amount", "outstanding_amount")), row["days_sales_outstanding"]]
+        for row in reversed(months)
+    ]  # fmt: skip
+    return page(
+        f"Customers owe {days} days of sales; {says}" if days is not None else says[0].upper() + says[1:],
+        f"US dollars, orders that were not cancelled, by order date. Days of sales outstanding at {day(marts.data_day)}: what is owed, over the net sales of the 90 days before, times 90.",
+        [
+            kpis(
+                kpi("Days of sales outstanding", "–" if days is None else str(days), days, before),
+                kpi("Owed in all", short(now["outstanding_amount"] or 0), now["outstanding_amount"] or 0, f"at {day(marts.data_day)}"),
+                kpi("Net sales of 90 days", short(now["net_sales_amount"] or 0), now["net_sales_amount"] or 0, f"to {day(marts.data_day)}"),
+                kpi("Reported", short(reported), reported, f"{many(len(closed), 'closed month')} as first reported"),
+                kpi("Adjusted since", short(adjusted, True), adjusted, f"{many(changed, 'order')} changed", bool(changed)),
+            ),
+            block(
+                "lines", "days", 7, "month,days_sales_outstanding,outstanding_amount", "tpe",
+                [[row["order_month"], row["days_sales_outstanding"], row["outstanding_amount"]] for row in months],
+                title=f"Highest at the end of {month(high[1])}: {high[0]} days" if high else "No days of sales yet", subtitle="Days of sales outstanding at each month end.",
+                labels=[row["order_month"][:4] if row["order_month"].endswith("-01") else "" for row in months], plain=True, height=230,
+                series=[{"name": "", "kind": "now", "values": [row["days_sales_outstanding"] or 0 for row in months]}], sql="finance", measure="metrics_by_month.days_sales_outstanding",
+            ),
+            block(
+                "table", "reasons", 5, "reason,orders,adjustment_amount", "tnc",
+                [[reason, *((why[reason]["order_count"], why[reason]["adjustment_amount"]) if reason in why else (0, 0))] for reason in REASONS],
+                title=f"Most of it: {max(why.values(), key=lambda row: abs(row['adjustment_amount']))['reason']}" if why else "No order of a closed month is another today",
+                subtitle="What became of orders after the landing that closed their month.",
+                show=[name(head="Reason"), name("zero", 2), name("count", 1, head="orders"), name("signed", 2, head="adjusted by")],
+                sql="adjustments", measure="fct_sales_adjustments.reason",
+            ),
+            block(
+                "table", "closed", 12, "month,reported_amount,adjustment_amount,net_sales_amount,outstanding_amount,days_sales_outstanding", "tcccep", table, top=12,
+                title=f"Reported {short(reported)}, today {short(reported + adjusted)}",
+                subtitle="Net sales by month as the landing that closed it showed them, and today; owed at the month's end. What was reported before the first landing is not known: such months show what that landing found.",
+                show=[
+                    name(head="Month"), name("bar", 3), name("unit", 1, head="reported"), name("signed", 2, head="adjusted by"), name("unit", 3, head="today"),
+                    name("unit", 4, head="owed", away=True), name("decimals", 5, head="days of sales", away=True),
+                ],
+                sql="finance", measure="fct_closed_months.reported_amount",
+            ),
+        ],
+    )  # fmt: skip
+
+
+def explore(marts: Marts) -> Page:
+    """The sums of each value and each pair of values; explore.js computes and words the measure that is chosen."""
+    columns = (
+        "order_month",
+        "order_quarter",
+        "order_year",
+        "product_line",
+        "country",
+        "territory",
+        "office",
+        "representative",
+        "status",
+    )
+    labels = {"order_month": "month", "order_quarter": "quarter", "order_year": "year", "product_line": "product line"}
+    sums = (
+        "net_sales_amount",
+        "gross_sales_amount",
+        "margin_amount",
+        "quantity_ordered",
+        "order_count",
+        "shipped_count",
+        "late_count",
+    )
+    rows = marts.rows["explore"]
+    values = {column: sorted({row[column] for row in rows if row[column] is not None}) for column in columns}
+    places = {column: {value: i for i, value in enumerate(found)} for column, found in values.items()}
+    cells: dict[str, list[list[Any]]] = defaultdict(list)
+    for row in rows:
+        of = [i for i, column in enumerate(columns) if row[column] is not None]
+        where = [places[columns[i]][row[columns[i]]] for i in (of[0], of[-1])]
+        cells[f"{of[0]} {of[-1]}"].append([*where, *(row[key] or 0 for key in sums)])
+    named = {labels.get(column, column): found for column, found in values.items()}
+    choices = [[key, key] for key in named]
+    measures = (
+        "net sales",
+        "booked sales",
+        "margin",
+        "margin rate",
+        "orders",
+        "average order",
+        "pieces",
+        "average price",
+        "late share",
+    )
+    return page(
+        "Explore",
+        f"{month(marts.months[0])} to {month(marts.months[-1])}, by order date; US dollars. All but booked sales leave cancelled orders out. Territory and office are those of the sales representative.",
+        [
+            block(
+                "vega", "explore", 12, "", "", [], sql="explore", subtitle="Lines: click a name to see it alone. Table and CSV have every value to the cent.",
+                how="Each pair of attributes is summed in SQL, so an order of two product lines counts once in each and once in all. Margin leaves out pieces whose cost is not known."
+                " What is not offered here, such as vendor, scale or customer, is in orders_obt: the notebook and any tool reads it.",
+            ),
+        ],
+        [
+            {"key": "measure", "label": "Measure", "first": "net sales", "values": [[key, key] for key in measures]},
+            {"key": "by", "label": "by", "first": "country", "values": choices},
+            {"key": "and", "label": "and", "first": "year", "values": choices},
+            {"key": "as", "toggle": True, "first": "heat", "values": [["heat", "heat map"], ["lines", "lines"]]},
+        ],
+        values=named, cells=cells, sums=sums,
+    )  # fmt: skip
+
+
 def live(marts: Marts) -> Page:
     orders = marts.rows["open_orders"]
     overdue = [
@@ -757,5 +893,5 @@ def live(marts: Marts) -> Page:
 
 
 PAGES: dict[str, Callable[[Marts], Page]] = {
-    "overview": overview, "products": products, "countries": countries, "team": team, "why": why, "customers": customers, "live": live,
+    "overview": overview, "products": products, "countries": countries, "team": team, "why": why, "customers": customers, "finance": finance, "explore": explore, "live": live,
 }  # fmt: skip

@@ -122,6 +122,18 @@ class Browser:
             time.sleep(0.05)
         raise AssertionError(f"waited {_SECONDS} s for {what}")
 
+    def call(self, method: str, **parameters: Any) -> dict[str, Any]:
+        """Any command of the protocol."""
+        return self._send(method, **parameters)
+
+    def press(self, key: str) -> None:
+        """A key that writes nothing, or a sign that is its own name."""
+        sign = {"text": key} if len(key) == 1 else {"text": "\r"} if key == "Enter" else {}
+        codes = {"Enter": 13, "ArrowUp": 38, "ArrowDown": 40, "Tab": 9}
+        code = {"windowsVirtualKeyCode": codes[key]} if key in codes else {}
+        self._send("Input.dispatchKeyEvent", type="keyDown", key=key, code=key, **code, **sign)
+        self._send("Input.dispatchKeyEvent", type="keyUp", key=key, code=key, **code)
+
     def picture(self, path: Path, whole: bool = True) -> None:
         shot = self._send("Page.captureScreenshot", captureBeyondViewport=whole)
         path.write_bytes(base64.b64decode(shot["data"]))

@@ -33,9 +33,6 @@ class Reader(Browser):
         elif event.get("method") == "Runtime.consoleAPICalled" and said["type"] in ("error", "warning", "assert"):
             self.errors.append(json.dumps(said["args"])[:500])
 
-    def call(self, method: str, **parameters: Any) -> dict[str, Any]:
-        return self._send(method, **parameters)
-
     def text(self, selector: str) -> str:
         return str(self.js(f"document.querySelector({json.dumps(selector)}).textContent"))
 
@@ -45,7 +42,7 @@ class Reader(Browser):
             "[...document.querySelectorAll('.kpis section')].map((tile) => [tile.querySelector('h2').textContent,"
             " tile.querySelector('.figure').dataset.value, tile.querySelector('.figure').dataset.before])"
         )
-        return [(name, int(value), int(before) if before else None) for name, value, before in found]
+        return [(name, json.loads(value), int(before) if before else None) for name, value, before in found]
 
     def table(self, block: str) -> list[dict[str, str]]:
         """The rows of a chart's CSV, as a spreadsheet gets them."""

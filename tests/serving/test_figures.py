@@ -4,12 +4,14 @@ import csv
 import json
 import re
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import psycopg2
 import pytest
 
 from sandbox import home, postgres
+from serving.dashboards.__main__ import EXPLORE
 from tests.conftest import DUMP, PROJECT
 from tests.serving.conftest import Dashboards, Reader
 
@@ -292,6 +294,105 @@ def test_customers_and_receivables(dashboards: Dashboards, browser: Reader) -> N
     first = browser.table("cohorts")[0]
     assert (first["first order"], first["customers"], float(first["+7"])) == ("2003 Q1", "14", 1.0)
     assert "by $15.8k together" in browser.js("document.querySelector('.kpis').innerText")
+
+
+def test_finance(dashboards: Dashboards, browser: Reader) -> None:
+    browser.open(dashboards.address("finance"), 1400)
+    assert [value for _, value, _ in browser.tiles()] == [50.6, 51149720, 90911119, 936533643, 0]
+    assert browser.text("h1") == "Customers owe 50.6 days of sales; no closed month has changed since it was reported"
+    rows = {row["month"]: row for row in browser.table("closed")}
+    assert sum(cents(row["net_sales_amount"]) for row in rows.values()) == 936533643
+    assert rows["November 2004"]["reported_amount"] == "979291.98"
+    assert rows["May 2005"]["outstanding_amount"] == "570586.46"
+    days = {row["month"]: Decimal(row["days_sales_outstanding"] or 0) for row in browser.table("days")}
+    for key, day in (("2005-05", "2005-05-31"), ("2004-11", "2004-11-30"), ("2003-12", "2003-12-31")):
+        ((expected,),) = dashboards.star.query(f"""
+            with kept as (
+                select order_date, quantity_ordered * price_each as amount
+                from raw_classicmodels.orders join raw_classicmodels.orderdetails using (order_number) where status <> 'Cancelled'
+            )
+            select round(90 * (
+                (select sum(amount) from kept where order_date <= '{day}')
+                - (select sum(amount) from raw_classicmodels.payments where payment_date <= '{day}')
+            ) / (select sum(amount) from kept where order_date <= '{day}' and order_date > date '{day}' - 90), 1)""")
+        assert days[key] == expected, key
+
+
+def test_finance_says_what_has_changed_since_a_month_was_reported(
+    dashboards: Dashboards, browser: Reader, tmp_path: Path
+) -> None:
+    try:
+        dashboards.star.query(
+            "insert into marts.fct_sales_adjustments values (20041130, 10300, 'cancelled', 5100, -5100, 0)",
+            "insert into marts.fct_sales_adjustments values (20041130, 10301, 'corrected', 100, 0.25, 100.25)",
+            "update marts.fct_closed_months set adjustment_amount = -5099.75 where year_month = '2004-11'",
+        )
+        assert dashboards.write(tmp_path).returncode == 0
+    finally:
+        dashboards.star.query(
+            "delete from marts.fct_sales_adjustments", "update marts.fct_closed_months set adjustment_amount = 0"
+        )
+    browser.open((tmp_path / "finance.html").as_uri(), 1400)
+    assert browser.text("h1").endswith("; 2 orders of closed months changed since: −$5.10k")
+    assert browser.tiles()[-1][1] == -509975
+    assert browser.shown("reasons")["cancelled"][1:] == ["1", "−$5,100"]
+    assert browser.shown("closed")["November 2004"][2] == "−$5,100"
+    assert browser.text("#closed h2") == "Reported $9.37M, today $9.36M"
+
+
+EXPLORED = {
+    "": ("sum(case when kept then amount else 0 end)", "trim(country)", "extract(year from order_date)"),
+    "measure=orders&by=product+line&and=month": ("count(distinct case when kept then order_number end)", "product_line", "to_char(order_date, 'YYYY-MM')"),
+    "measure=orders&by=office&and=quarter": ("count(distinct case when kept then order_number end)", "coalesce(office, 'none')", "to_char(order_date, 'YYYY-\"Q\"Q')"),
+    "measure=booked+sales&by=status&and=product+line": ("sum(amount)", "status", "product_line"),
+    "measure=pieces&by=representative&and=year": ("sum(case when kept then quantity_ordered else 0 end)", "coalesce(cast(rep as text), 'none')", "extract(year from order_date)"),
+    "measure=margin&by=territory&and=territory": ("sum(case when kept then amount - quantity_ordered * buy_price else 0 end)", "coalesce(territory, 'none')", "'all'"),
+    "measure=average+order&by=year&and=product+line": ("round(sum(case when kept then amount end) / nullif(count(distinct case when kept then order_number end), 0), 2)", "extract(year from order_date)", "product_line"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("state", EXPLORED)
+def test_explore_is_what_raw_tables_say(state: str, dashboards: Dashboards, browser: Reader) -> None:
+    if not EXPLORE.exists():
+        pytest.skip("Altair is not installed here (make explore installs it): Explore was not made")
+    measure, first, second = EXPLORED[state]
+    browser.open(dashboards.address(f"explore#{state}"), 1400)
+    rows = dashboards.star.query(f"""
+        with lines as (
+            select o.*, c.country, p.product_line, p.buy_price, d.quantity_ordered, d.quantity_ordered * d.price_each as amount,
+                o.status <> 'Cancelled' as kept, e.employee_number as rep, f.city as office, f.territory
+            from raw_classicmodels.orders o
+            join raw_classicmodels.orderdetails d on d.order_number = o.order_number
+            join raw_classicmodels.products p on p.product_code = d.product_code
+            join raw_classicmodels.customers c on c.customer_number = o.customer_number
+            left join raw_classicmodels.employees e on e.employee_number = c.sales_rep_employee_number
+            left join raw_classicmodels.offices f on f.office_code = e.office_code
+        )
+        select cast({first} as text), cast({second} as text), {measure} from lines group by 1, 2""")
+    exact = {(one, two): value for one, two, value in rows if value is not None}
+    found = {(one, two): round(Decimal(value), 2) for one, two, value in map(dict.values, browser.table("explore"))}
+    assert {key: value for key, value in found.items() if value} == {
+        key: value for key, value in exact.items() if value
+    }
+    browser.wait(lambda: browser.js("document.documentElement.dataset.drawn"), "the drawing")
+    assert browser.js("document.querySelectorAll('#explore svg.marks').length") == 1
+    drawn = browser.js("document.querySelectorAll('#explore svg .mark-rect path').length")
+    assert drawn == len(found)
+
+
+def test_explore_keeps_its_state_in_the_address(dashboards: Dashboards, browser: Reader) -> None:
+    if not EXPLORE.exists():
+        pytest.skip("Altair is not installed here (make explore installs it): Explore was not made")
+    browser.open(dashboards.address("explore"), 1400)
+    assert browser.text("h1") == "Net sales by country and year: most in USA, 2004, $1.49M"
+    browser.js(
+        "s = document.querySelector('[data-key=measure]'); s.value = 'margin rate'; s.dispatchEvent(new Event('change', {bubbles: true})); 0"
+    )
+    browser.click("[data-set=as][data-to=lines]")
+    browser.wait(
+        lambda: browser.js("document.querySelectorAll('#explore svg .mark-line path').length") > 1, "the lines"
+    )
+    assert browser.js("location.hash") == "#measure=margin+rate&as=lines"
 
 
 def test_live(dashboards: Dashboards, browser: Reader) -> None:
