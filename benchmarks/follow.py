@@ -1,7 +1,7 @@
 """How far the raw tables and the marts are behind MySQL while it trades: python -m benchmarks.follow --help.
 
 A writer commits orders of ten lines each, at an even pace, and now and then changes an older order. A follower runs
-beside it, as ``make follow`` starts it. Another process looks twenty times a second which orders are in the warehouse.
+beside it, as make follow starts it. Another process looks twenty times a second which orders are in the warehouse.
 An order's lag is the time from the end of its COMMIT to the first look that sees it. Then nothing is written for a
 while: the follower's and MySQL's CPU at rest.
 """

@@ -33,11 +33,16 @@ def land(settings: Settings, copy: Copy | None = None) -> LandingReport:
         redshift = S3Copier(settings) if settings.warehouse == "redshift" else None
         copy = copy or copy_by_dlt
         groups: dict[str, int] = {}
-        for files in landing.read():
+        for files in landing.read(_import_dlt if copy is copy_by_dlt and not redshift else lambda: None):
             for group, some in grouped(files, groups).items():
                 folder = landing.folder / f"dlt{group}"
                 landing.loaded(redshift.copy(some) if redshift else copy(some, settings, folder))
         return landing.publish()
+
+
+def _import_dlt() -> None:
+    """It takes half a second. So it is here: MySQL sends on meanwhile, and without changes dlt is not needed."""
+    import dlt  # noqa: F401
 
 
 def grouped(files: Sequence[RowFile], groups: dict[str, int]) -> dict[int, list[RowFile]]:
@@ -53,10 +58,7 @@ def grouped(files: Sequence[RowFile], groups: dict[str, int]) -> dict[int, list[
 
 
 def copy_by_dlt(files: Sequence[RowFile], settings: Settings, folder: Path) -> CopyResult:
-    """Copy files by dlt into the tables of the arrival schema, then remove the files.
-
-    dlt's import takes half a second. So it is here: MySQL sends on meanwhile, and without changes dlt is not needed.
-    """
+    """Copy files by dlt into the tables of the arrival schema, then remove the files."""
     import dlt
     from dlt.common.destination.configuration import CsvFormatConfiguration
 

@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg2
@@ -216,15 +216,17 @@ class Landing:
 
     # from MySQL into files, and the files into the arrival schema
 
-    def read(self) -> Iterator[list[RowFile]]:
+    def read(self, prepare: Callable[[], None]) -> Iterator[list[RowFile]]:
         """Yield finished files of rows, all at hand each time. A thread reads on while they are copied.
+
+        ``prepare`` is called when the first file is there, and the first files are those that are there after it.
 
         Raises:
             SourceUnavailable: MySQL went away.
         """
         self._reader = threading.Thread(target=self._read_tables, daemon=True)
         self._reader.start()
-        ended = False
+        ended = prepared = False
         while not ended:
             files: list[RowFile] = []
             while not ended and not (files and self._read_files.empty()):
@@ -233,8 +235,11 @@ class Landing:
                     raise item
                 if item is None:
                     ended = True
-                else:
-                    files.append(item)
+                    continue
+                if not prepared:
+                    prepare()
+                    prepared = True
+                files.append(item)
             if files:
                 yield files
         self._reader.join()

@@ -1,7 +1,8 @@
 """Follow MySQL, with the operational marts some seconds behind: ``make follow``.
 
 This process lands (``ingestion.follow``). A second one keeps dbt's project in memory. Of the models on the tables that
-changed, it builds those that ``FOLLOW_MARTS`` selects, with their tests. Every ``FOLLOW_WHOLE_MINUTES`` it builds all.
+changed, it builds those that ``FOLLOW_MARTS`` selects, with their tests. At first and every ``FOLLOW_WHOLE_MINUTES`` it
+builds all.
 """
 
 import contextlib
@@ -87,7 +88,7 @@ def _build_after(inbox: Connection, marts: list[str], minutes: int) -> None:
         for node in project.nodes.values()
         if node.resource_type == "test" and len(node.depends_on.nodes) > 1 and any(map(_moves, node.depends_on.nodes))
     ]
-    left, whole_at = set[str](), time.monotonic() + 60 * minutes
+    left, whole_at = set[str](), time.monotonic()
     while True:
         arrived = inbox.poll(max(0.0, whole_at - time.monotonic()) if minutes else None)
         while arrived:
