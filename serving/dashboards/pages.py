@@ -38,6 +38,8 @@ _NET_SALES = "fct_orders.net_sales_amount"
 _OWED = "fct_customer_balances.outstanding_amount"
 _CHANGED = "Net sales of kept orders"
 FEW_WEEKS = 4
+MOST_VALUES = 60
+"""Of an attribute that Explore offers: more can be told apart neither in a heat map nor in lines."""
 REASONS = ("arrived late", "cancelled", "corrected", "deleted", "moved", "reinstated")
 
 
@@ -770,48 +772,23 @@ def finance(marts: Marts) -> Page:
 
 def explore(marts: Marts) -> Page:
     """The sums of each value and each pair of values; explore.js computes and words the measure that is chosen."""
-    columns = (
-        "order_month",
-        "order_quarter",
-        "order_year",
-        "product_line",
-        "country",
-        "territory",
-        "office",
-        "representative",
-        "status",
-    )
+    offered = ("order_month", "order_quarter", "order_year", "product_line", "country", "territory", "office", "representative", "status")  # fmt: skip
     labels = {"order_month": "month", "order_quarter": "quarter", "order_year": "year", "product_line": "product line"}
-    sums = (
-        "net_sales_amount",
-        "gross_sales_amount",
-        "margin_amount",
-        "quantity_ordered",
-        "order_count",
-        "shipped_count",
-        "late_count",
-    )
+    sums = ("net_sales_amount", "gross_sales_amount", "margin_amount", "quantity_ordered", "order_count", "shipped_count", "late_count")  # fmt: skip
     rows = marts.rows["explore"]
-    values = {column: sorted({row[column] for row in rows if row[column] is not None}) for column in columns}
+    values = {column: sorted({row[column] for row in rows if row[column] is not None}) for column in offered}
+    values = {column: found for column, found in values.items() if len(found) <= MOST_VALUES}
     places = {column: {value: i for i, value in enumerate(found)} for column, found in values.items()}
     cells: dict[str, list[list[Any]]] = defaultdict(list)
     for row in rows:
-        of = [i for i, column in enumerate(columns) if row[column] is not None]
-        where = [places[columns[i]][row[columns[i]]] for i in (of[0], of[-1])]
-        cells[f"{of[0]} {of[-1]}"].append([*where, *(row[key] or 0 for key in sums)])
+        of = [column for column in offered if row[column] is not None]
+        if all(column in values for column in of):
+            first, second = (list(values).index(column) for column in (of[0], of[-1]))
+            where = [places[column][row[column]] for column in (of[0], of[-1])]
+            cells[f"{first} {second}"].append([*where, *(row[key] or 0 for key in sums)])
     named = {labels.get(column, column): found for column, found in values.items()}
     choices = [[key, key] for key in named]
-    measures = (
-        "net sales",
-        "booked sales",
-        "margin",
-        "margin rate",
-        "orders",
-        "average order",
-        "pieces",
-        "average price",
-        "late share",
-    )
+    measures = ("net sales", "booked sales", "margin", "margin rate", "orders", "average order", "pieces", "average price", "late share")  # fmt: skip
     return page(
         "Explore",
         f"{month(marts.months[0])} to {month(marts.months[-1])}, by order date; US dollars. All but booked sales leave cancelled orders out. Territory and office are those of the sales representative.",
@@ -819,7 +796,7 @@ def explore(marts: Marts) -> Page:
             block(
                 "vega", "explore", 12, "", "", [], sql="explore", subtitle="Lines: click a name to see it alone. Table and CSV have every value to the cent.",
                 how="Each pair of attributes is summed in SQL, so an order of two product lines counts once in each and once in all. Margin leaves out pieces whose cost is not known."
-                " What is not offered here, such as vendor, scale or customer, is in orders_obt: the notebook and any tool reads it.",
+                f" What is not offered here is in orders_obt, which the notebook and any tool reads: vendor, scale, customer, and what has more than {MOST_VALUES} values.",
             ),
         ],
         [

@@ -461,6 +461,26 @@ def test_the_sales_team(dashboards: Dashboards, browser: Reader) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("click", "where", "answer"),
+    [
+        (None, "#line tr[data-key='Classic Cars']", "$716k"),  # which product lines sell best?
+        ("nav a[href='countries.html']", "#countries tr[data-key='USA']", "$3,232k"),  # sales by country
+        ("nav a[href='products.html']", "#prices tr[data-key='Classic Cars']", "$108.08"),  # average price
+        ("nav a[href='products.html']", "#prices tr[data-key='Classic Cars']", "97"),  # largest quantity per line
+        ("nav a[href='team.html']", "#reps tr[data-key^='1370']", "+135%"),  # which representative develops how?
+        ("#years svg a:nth-of-type(11)", "h1", "because of more orders"),  # why November?
+    ],
+)
+def test_a_question_is_answered_in_one_click(
+    click: str | None, where: str, answer: str, dashboards: Dashboards, browser: Reader
+) -> None:
+    browser.open(dashboards.address("overview"), 1400)
+    if click:
+        browser.click(click)
+    browser.wait(lambda: answer in str(browser.js(f"document.querySelector({json.dumps(where)})?.innerText")), answer)
+
+
 def test_metrics_for_other_tools_are_those_of_the_pages(dashboards: Dashboards) -> None:
     """The table of docs/connect.md, each expression asked as analyst."""
     text = (PROJECT / "docs" / "connect.md").read_text(encoding="utf-8")

@@ -58,37 +58,20 @@ whole_orders as (
         max(late_count) as late_count
     from lines
     group by order_number, {{ attributes }}
-),
-
-line_cells as (
-    select
-        product_line,
-        {{ attributes }},
-        {{ sums }}
-    from lines
-    group by product_line, {{ attributes }}
-),
-
-cells as (
-    select
-        {{ attributes }},
-        {{ sums }}
-    from whole_orders
-    group by {{ attributes }}
 )
 
 select
     product_line,
     {{ attributes }},
     {{ sums }}
-from line_cells
+from lines
 group by grouping sets ((product_line), (product_line, {{ names | join("), (product_line, ") }}))
 union all
 select
     cast(null as varchar(255)) as product_line,
     {{ attributes }},
     {{ sums }}
-from cells
+from whole_orders
 group by grouping sets (
     {{ pairs }}
 )
