@@ -6,8 +6,8 @@ are, not their values, and is not listed. Neither is a model's own table: increm
 A constant and ``count(*)`` lead nowhere.
 
 dbt's own columns of a snapshot come from its settings: ``dbt_valid_from`` and its like from ``updated_at``,
-``dbt_scd_id`` from ``unique_key`` as well. A column of a source that a program of ours makes of models, such as a score,
-says so by itself, in ``meta.made_of``.
+``dbt_scd_id`` from ``unique_key`` as well. A source column that a program makes of models, such as a score, says so in
+``meta.made_of``.
 """
 
 import dataclasses
