@@ -118,7 +118,8 @@ def differences(cursor: Any, again: bool) -> tuple[list[Change], int]:
     cursor.execute(_WANTED)
     names = [column.name for column in cursor.description][2:]
     wanted = {
-        number: (loaded_at, json.dumps(dict(zip(names, values, strict=True)))) for number, loaded_at, *values in cursor
+        number: (loaded_at, json.dumps(dict(zip(names, values, strict=True)), sort_keys=True))
+        for number, loaded_at, *values in cursor
     }
     cursor.execute("select customer_number, fields, idempotency_key, state from activation.customers")
     sent = {number: rest for number, *rest in cursor}
