@@ -85,7 +85,7 @@ embedded: setup .venv-embedded/installed ## customers' own pages on 127.0.0.1, a
 	@$(WITH_SERVERS) .venv-embedded/bin/python -m serving.embedded $(CUSTOMER) $(ARGS)
 model: setup .venv-predictions/installed ## learn who buys again; writes the model and its card
 	@$(WITH_SERVERS) .venv-predictions/bin/python -m serving.predictions train
-score: setup ## score the customers of the last month, build what reads the scores; CUSTOMER=124
+score: setup ## score all customers, and build what reads the scores; or one: CUSTOMER=124
 	@$(WITH_SERVERS) $(BIN)/python -m serving.predictions $(if $(CUSTOMER),customer $(CUSTOMER),score)
 	@$(if $(CUSTOMER),,DBT_RECORD_QUALITY=false $(WITH_SERVERS) $(BIN)/dbt --quiet build --select source:predictions+)
 activate: setup ## push segments, scores and flags that changed to the CRM; ARGS=--dry-run
