@@ -22,7 +22,7 @@ SANDBOX := $(BIN)/python -m sandbox
 WITH_SERVERS := $(SANDBOX) exec --
 PYTEST := $(BIN)/pytest --numprocesses $(WORKERS)
 SECURITY := tests/security --ignore=tests/security/test_access.py --ignore=tests/security/test_roles.py
-SERVING := $(if $(wildcard serving),.venv-notebook/installed .venv-embedded/installed .venv-explore/installed)
+SERVING := $(if $(wildcard serving),.venv-notebook/installed .venv-embedded/installed .venv-explore/installed .venv-predictions/installed)
 export DBT_PROFILES_DIR := profiles
 ifneq ($(TARGET),)
 export DBT_TARGET := $(TARGET)
@@ -86,6 +86,13 @@ notebook: setup .venv-notebook/installed ## JupyterLab, logged in as analyst, on
 	@ROLE=$(ROLE) $(WITH_SERVERS) $(BIN)/python -m serving.notebook
 embedded: setup .venv-embedded/installed ## customers' own pages on 127.0.0.1, a link to one; CUSTOMER=103
 	@$(WITH_SERVERS) .venv-embedded/bin/python -m serving.embedded $(CUSTOMER) $(ARGS)
+model: setup .venv-predictions/installed ## learn who buys again; writes the model and its card
+	@$(WITH_SERVERS) .venv-predictions/bin/python -m serving.predictions train
+score: setup ## score all customers, and build what reads the scores; or one: CUSTOMER=124
+	@$(WITH_SERVERS) $(BIN)/python -m serving.predictions $(if $(CUSTOMER),customer $(CUSTOMER),score)
+	@$(if $(CUSTOMER),,DBT_RECORD_QUALITY=false $(WITH_SERVERS) $(BIN)/dbt --quiet build --select source:predictions+)
+activate: setup ## push segments, scores and flags that changed to the CRM; ARGS=--dry-run
+	@$(WITH_SERVERS) $(BIN)/python -m serving.activation $(ARGS)
 
 clean: ## remove everything the project made
 	@test ! -d .sandbox || test ! -x $(BIN)/python || $(SANDBOX) clean

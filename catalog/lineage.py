@@ -6,7 +6,8 @@ are, not their values, and is not listed. Neither is a model's own table: increm
 A constant and ``count(*)`` lead nowhere.
 
 dbt's own columns of a snapshot come from its settings: ``dbt_valid_from`` and its like from ``updated_at``,
-``dbt_scd_id`` from ``unique_key`` as well.
+``dbt_scd_id`` from ``unique_key`` as well. A source column that a program makes of models, such as a score, says so in
+``meta.made_of``.
 """
 
 import dataclasses
@@ -115,6 +116,11 @@ def column_lineage(
             (unique_id, name): {origin for origin in origins if origin[0] != unique_id}
             for name, origins in columns.items()
         }
+    for unique_id, source in manifest["sources"].items():
+        for name, column in source["columns"].items():
+            made_of = column.get("config", {}).get("meta", {}).get("made_of") or {}
+            origins = {(uid, of) for uid, node in nodes.items() for of in made_of.get(node["name"], ())}
+            lineage |= {(unique_id, name): origins} if origins else {}
     if errors and unread is None:
         raise LineageError("\n".join(f"{nodes[unique_id]['name']}: {error}" for unique_id, error in errors.items()))
     if unread is not None:

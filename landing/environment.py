@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 SECRET = re.compile(
-    r"(?:MYSQL|PG|REDSHIFT|INGEST|DBT|ROLE|MASKING|ERASURE|DASHBOARDS|EMBEDDED)[A-Z_]*(?:PASSWORD|KEY)|ALERT_URLS"
+    r"(?:MYSQL|PG|REDSHIFT|INGEST|DBT|ROLE|MASKING|ERASURE|DASHBOARDS|EMBEDDED)[A-Z_]*(?:PASSWORD|KEY)|ALERT_URLS|CRM_TOKEN"
 )
 """The project's passwords and keys. ``<name>_FILE`` may give the path of a file with the secret instead."""
 _LOCAL = ("127.0.0.1", "localhost", "::1")

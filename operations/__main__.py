@@ -5,7 +5,8 @@ import os
 import re
 import sys
 
-EXIT = """exit code of night: 0 published; 1 published, and a later step failed (freshness, docs, dashboards);
+EXIT = """exit code of night: 0 published; 1 published, and a later step failed (freshness, score, activate,
+docs, dashboards);
 2 wrong usage or settings; 3 a server, a login, a certificate or a disk; 4 another night is running;
 5 a table did not land; 6 the build or a test failed; 7 the publication was refused; 130 or 143 stopped.
 After 2 to 7 readers see what they saw before.

@@ -93,6 +93,10 @@ class Night:
             self._run.is_published = True
             self._step("freshness", lambda step: self._dbt(step, "source", "freshness"))
             os.environ.pop("DBT_SET", None)
+            if Path("reports/models/current").exists():
+                self._step("score", self._scores)
+            if os.environ.get("CRM_URL"):
+                self._step("activate", self._activate)
             if os.environ.get("NIGHT_PAGES", "").strip() != "false":
                 self._step("docs", self._docs)
                 if Path("serving/dashboards").exists():
@@ -220,6 +224,21 @@ class Night:
         except (LineageError, OSError, psycopg2.Error) as error:
             return Problem("docs", "pages", f"the docs stay as they were ({type(error).__name__})")
         return None
+
+    def _scores(self, _: Step) -> Problem | None:
+        """Of the published features, and the marts that show them."""
+        recorded, os.environ["DBT_RECORD_QUALITY"] = os.environ.get("DBT_RECORD_QUALITY", "true"), "false"
+        code = self._call("serving.predictions", "score") or self._call(
+            *("dbt.cli.main", "--quiet", "--no-use-colors", "build", "--select", "source:predictions+"),
+            *("--exclude-resource-type", "unit_test"),
+        )
+        os.environ["DBT_RECORD_QUALITY"] = recorded
+        return Problem("score", "scores-and-crm", f"the scores stay as they were (exit code {code})") if code else None
+
+    def _activate(self, _: Step) -> Problem | None:
+        code = self._call("serving.activation")
+        what = "rows were refused by the CRM" if code == 1 else f"the CRM is not up to date (exit code {code})"
+        return Problem("activate", "scores-and-crm", what) if code else None
 
     def _dashboards(self, _: Step) -> Problem | None:
         code = self._call("serving.dashboards")

@@ -23,6 +23,8 @@ class PersonalTable:
     columns: Mapping[str, frozenset[Column]]
     """The columns to erase, each with the raw columns it is made of; none in a table with nothing but the key."""
     is_raw: bool = False
+    goes: bool = False
+    """The person's rows go as a whole: nothing is learned from an erased person, and nothing said of one elsewhere."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,6 +73,12 @@ def make(manifest: Mapping[str, Any], raw_schema: str, subject: str) -> ErasureP
     unread: dict[str, str] = {}
     built, names = _built(manifest, column_lineage(manifest, unread=unread), keys, personal, unread)
     targets += built
+    targets += [
+        PersonalTable(schema, node.get("identifier") or node["alias"], said[subject], {}, goes=True)
+        for node in [*manifest["nodes"].values(), *manifest["sources"].values()]
+        if subject in (said := node["config"].get("meta", {}).get("erase_rows") or {})
+        for schema in _schemas(node)
+    ]
     kept = [
         f"{sources[uid]['name']}.{name}"
         for (uid, name), said in meta.items()
@@ -95,8 +103,9 @@ def _built(
     unread: Mapping[str, str],
 ) -> tuple[list[PersonalTable], set[str]]:
     """The tables and snapshots with a column made of a personal one, parents first; and the names of such columns."""
+    every = {**manifest["nodes"], **manifest["sources"]}
     lineage = {
-        (uid, name): set() if _said(manifest["nodes"][uid], name).get("pii") is False else parents
+        (uid, name): set() if _said(every[uid], name).get("pii") is False else parents
         for (uid, name), parents in lineage.items()
     }
     columns: dict[str, dict[str, frozenset[Column]]] = {}

@@ -127,7 +127,7 @@ class ErasureSession:
         Raises:
             Unfinished: a table could not be rewritten; the next run does it.
         """
-        touched = [f"{quote(t.schema)}.{quote(t.name)}" for t in plan.targets if t.columns]
+        touched = [f"{quote(t.schema)}.{quote(t.name)}" for t in plan.targets if t.columns or t.goes]
         for table in [*touched, f"{self.raw}._landing_exceptions", "pg_catalog.pg_statistic"]:
             if not self._value("select to_regclass(%s) is null", (table,)):
                 self._rewrite(table)
@@ -173,6 +173,8 @@ class ErasureSession:
         return bool(self._value(f"select exists (select from {_theirs(target)})", (key,)))
 
     def _erase_rows(self, target: PersonalTable, key: str) -> int:
+        if target.goes:
+            return self._execute(f"delete from {_theirs(target)}", (key,))
         if not target.columns:
             return 0
         values = self._values(target)

@@ -73,6 +73,7 @@ members as (
         customer_number,
         _loaded_at
     from customers_who_ordered
+    where customer_number not in ({{ erased_customers() }})
 ),
 
 payment_events as (

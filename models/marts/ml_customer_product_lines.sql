@@ -4,7 +4,10 @@ with order_lines as (
 
 orders as (
     select * from {{ ref('int_orders__bound') }}
-    where customer_number is not null and order_date is not null
+    where
+        customer_number is not null
+        and order_date is not null
+        and customer_number not in ({{ erased_customers() }})
 ),
 
 products as (

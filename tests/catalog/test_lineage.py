@@ -102,6 +102,9 @@ METRICS_BY_COUNTRY_AT_THE_SOURCE = {
 }
 
 
+FEATURES = "model.classicmodels.ml_customer_features"
+
+
 def short(columns: set[Column]) -> set[str]:
     return {f"{table.split('.')[-1]}.{column}" for table, column in columns}
 
@@ -140,21 +143,32 @@ def test_every_column_is_there_and_leads_to_columns_that_are(documented: Documen
         if node["resource_type"] in ("model", "snapshot", "seed")
         for column in node["columns"]
     }
+    described |= {
+        (node["unique_id"], name)
+        for node in manifest["sources"].values()
+        for name, column in node["columns"].items()
+        if column["config"].get("meta", {}).get("made_of")
+    }
     assert lineage.keys() == described
     for column, parents in lineage.items():
         assert all(parent in lineage or parent[0] in manifest["sources"] for parent in parents), column
-        assert {parent for parent, _ in parents} <= set(manifest["nodes"][column[0]]["depends_on"].get("nodes", [])), (
-            column
-        )
+        of = manifest["nodes"].get(column[0], {"depends_on": {"nodes": [FEATURES]}})
+        assert {parent for parent, _ in parents} <= set(of["depends_on"].get("nodes", [])), column
 
 
 def test_columns_of_sources_exist(documented: Documented, lineage: Lineage) -> None:
     ends = {end for column in lineage for end in trace(lineage, column) if end[0].startswith("source.")}
     real = documented.query(
-        "select table_name, column_name from information_schema.columns where table_schema = 'raw_classicmodels'"
+        "select table_name, column_name from information_schema.columns where table_schema in ('raw_classicmodels', 'predictions')"
     )
     assert {(table.split(".")[-1], column) for table, column in ends} <= set(real)
-    assert len(ends) == 81
+    assert len(ends) == 83
+
+
+def test_a_score_is_traced_to_mysql(lineage: Lineage) -> None:
+    found = short(trace(lineage, ("model.classicmodels.ml_customer_scores", "repurchase_probability")))
+    assert {"orders.order_date", "orderdetails.price_each", "payments.amount", "payments.payment_date"} <= found
+    assert not {name for name in found if name.startswith(("scores.", "customers.contact", "customers.phone"))}
 
 
 def test_the_first_build_and_later_ones_have_one_lineage(documented: Documented, lineage: Lineage) -> None:

@@ -10,7 +10,7 @@ from tests.security.conftest import REFUSED, Roles
 
 ROLES = ("ingest", "transform", "analyst", "pii_reader", "service_embedded")
 RAW = "raw_classicmodels"
-SCHEMAS = {RAW, "staging", "intermediate", "snapshots", "seeds", "marts", "marts_masked", "quality", "access_control"}
+SCHEMAS = {RAW, "staging", "intermediate", "snapshots", "seeds", "marts", "marts_masked", "quality", "access_control", "predictions"}
 WRITES = {"ingest": {RAW}, "transform": SCHEMAS - {RAW, "access_control"}}
 READS = WRITES | {
     "transform": SCHEMAS,
@@ -127,7 +127,7 @@ def test_no_role_is_more_than_a_login(roles: Roles) -> None:
 def test_the_demo_and_make_run_log_in_as_the_two_roles(roles: Roles) -> None:
     owners = roles.star.query(
         "select nspname, pg_get_userbyid(relowner) from pg_class join pg_namespace n on n.oid = relnamespace"
-        f" where nspname in ('{RAW}', 'staging', 'intermediate', 'snapshots', 'seeds', 'marts', 'marts_masked', 'quality')"
+        f" where nspname in ('{RAW}', 'staging', 'intermediate', 'snapshots', 'seeds', 'marts', 'marts_masked', 'quality', 'predictions')"
     )
     assert set(owners) == {(RAW, "ingest")} | {(schema, "transform") for schema in WRITES["transform"]}
 

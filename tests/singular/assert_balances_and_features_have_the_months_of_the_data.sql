@@ -38,7 +38,7 @@ first_orders as (
         customer_number,
         {{ month_end('first_order_date') }} as first_month
     from totals
-    where order_count > 0
+    where order_count > 0 and customer_number not in ({{ erased_customers() }})
 ),
 
 customers_by_first_month as (
