@@ -10,7 +10,18 @@ from tests.security.conftest import REFUSED, Roles
 
 ROLES = ("ingest", "transform", "analyst", "pii_reader", "service_embedded")
 RAW = "raw_classicmodels"
-SCHEMAS = {RAW, "staging", "intermediate", "snapshots", "seeds", "marts", "marts_masked", "quality", "access_control", "predictions"}
+SCHEMAS = {
+    RAW,
+    "staging",
+    "intermediate",
+    "snapshots",
+    "seeds",
+    "marts",
+    "marts_masked",
+    "quality",
+    "access_control",
+    "predictions",
+}
 WRITES = {"ingest": {RAW}, "transform": SCHEMAS - {RAW, "access_control"}}
 READS = WRITES | {
     "transform": SCHEMAS,
