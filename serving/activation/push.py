@@ -16,8 +16,9 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from pathlib import Path
 from typing import Any
+
+from serving.activation.state import TABLES
 
 _WANTED = """
     select
@@ -96,7 +97,7 @@ def push(connection: Any, crm: Crm, *, dry_run: bool = False, again: bool = Fals
         cursor.execute("select pg_try_advisory_lock(%s)", (_LOCK,))
         if not cursor.fetchone()[0]:
             raise ActivationError("Another push is under way.")
-        cursor.execute(Path(__file__).with_name("state.sql").read_text(encoding="utf-8"))
+        cursor.execute(TABLES)
         changes, known = differences(cursor, again)
         removals = sum(change.fields is None for change in changes)
         if removals > max(10, known // 2) and not allow_removals and not dry_run:

@@ -46,8 +46,9 @@ class Shop:
     trouble: Callable[[stand_in.Handler, str], bool] = lambda handler, when: False
 
     def connect(self) -> Any:
-        keys = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD", "dbname": "PGDATABASE"}
-        login: dict[str, Any] = {name: self.environment[key] for name, key in keys.items()}
+        names = ("host", "port", "user", "password")
+        login: dict[str, Any] = {name: self.environment[f"PG{name.upper()}"] for name in names}
+        login["dbname"] = self.environment["PGDATABASE"]
         connection = psycopg2.connect(**login)
         connection.autocommit = True
         return connection

@@ -65,8 +65,9 @@ class Copy:
         assert done.returncode == 0, done.stdout[-3000:]
 
     def query(self, *statements: str) -> list[tuple[Any, ...]]:
-        keys = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD", "dbname": "PGDATABASE"}
-        login: dict[str, Any] = {name: self.environment[key] for name, key in keys.items()}
+        names = ("host", "port", "user", "password")
+        login: dict[str, Any] = {name: self.environment[f"PG{name.upper()}"] for name in names}
+        login["dbname"] = self.environment["PGDATABASE"]
         connection = psycopg2.connect(**login)
         connection.autocommit = True
         with contextlib.closing(connection), connection.cursor() as cursor:

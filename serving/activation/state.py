@@ -1,3 +1,6 @@
+"""The tables of what was sent; Postgres alone."""
+
+TABLES = """
 create schema if not exists activation;
 
 -- One row per customer that was ever sent: the fields as last sent or about to be, empty once removed.
@@ -25,3 +28,4 @@ create table if not exists activation.audit (
     loaded_at timestamp,
     sent_by name not null default session_user
 );
+"""
