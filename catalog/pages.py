@@ -61,6 +61,8 @@ _NAME = re.compile(r"\b\w+(?:\.\w+)*")
 _CODE = re.compile(r"<code>([\w.]+)</code>")
 _ANSWERS = re.compile(r"^## Which table answers what\n(.*?)(?=^```|^## )", re.MULTILINE | re.DOTALL)
 _TERM = re.compile(r"^\*\*(.+?)\*\*\n(.+?)(?=\n\n|\Z)", re.MULTILINE | re.DOTALL)
+_PERSON = re.compile(r"(customer|employee|rep|manager)\w*_(number|key)$")
+"""Names of columns that say who a row is about."""
 _FIRST = "metrics_by_country.gross_sales_amount"
 """Its lineage is shown until a reader chooses another."""
 _BAD_FIRST = {"error": 0, "fail": 0, "runtime error": 0, "warn": 1, "skipped": 2}
@@ -215,7 +217,8 @@ def _profile(name: str, personal: bool, layer: str, records: Records) -> list[tu
     if layer != "mart" or name not in records.profiles:
         return []
     landed = [("landed", _moment(records.landing.loaded_at))] if records.landing else []
-    return [*profiles.words(records.profiles[name], personal), *landed]
+    hidden = personal or bool(_PERSON.search(name))
+    return [*profiles.words(records.profiles[name], hidden), *landed]
 
 
 def _star(project: DbtProject) -> dict[str, Any]:
