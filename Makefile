@@ -61,7 +61,9 @@ roles: setup ## make the warehouse's roles (docs/privacy.md)
 	@$(SANDBOX) roles
 run: setup ## land, then dbt build in place; TARGET=redshift
 	@$(WITH_SERVERS) $(BIN)/python -m ingestion
-	@$(WITH_SERVERS) $(BIN)/dbt build --exclude-resource-type unit_test
+	@$(WITH_SERVERS) $(BIN)/python -m operations build
+follow: setup ## land each change at once, by the binary log, and build after it
+	@$(WITH_SERVERS) $(BIN)/python -m operations follow
 night: setup ## land, build, test, publish, pages, alerts: for cron and systemd
 	@$(WITH_SERVERS) $(BIN)/python -m operations night $(ARGS)
 status: setup ## is it fresh, what is broken, the last runs; ARGS="--max-age 26h" alerts
@@ -153,6 +155,8 @@ bench: setup ## the landing against a raw copy; SCALE=10 ARGS="--peers --linear"
 	@$(BIN)/python -m benchmarks.landing $(if $(filter file,$(origin SCALE)),,--scale $(SCALE)) $(ARGS)
 bench-night: setup ## a night against landing and building in place
 	@$(BIN)/python -m benchmarks.night $(if $(filter file,$(origin SCALE)),,--scale $(SCALE)) $(ARGS)
+bench-follow: setup ## how far raw tables and marts are behind a source that trades
+	@$(BIN)/python -m benchmarks.follow $(if $(filter file,$(origin SCALE)),,--scale $(SCALE)) $(ARGS)
 bench-build: setup ## dbt build against the same SQL in psql
 	@$(BIN)/python -m benchmarks.build $(if $(filter file,$(origin SCALE)),,--scale $(SCALE)) $(ARGS)
 

@@ -107,7 +107,7 @@ def one_round(
     measure.land(environment)
     for name, words in ((FULL, ["--full-refresh"]), (CHANGED, []), (SAME, [])):
         if name == CHANGED:
-            measure.change_one_percent()
+            measure.change()
         if name != FULL:
             measure.land(environment)
             measure.vacuum()

@@ -130,7 +130,7 @@ class Stopwatch:
 
     def _look(self) -> None:
         while not self._ended.wait(0.1):
-            self._memory = max(self._memory, _memory(set(self._pids)))
+            self._memory = max(self._memory, memory(set(self._pids)))
 
 
 def cost_of(command: Command, environment: Environment) -> Cost:
@@ -212,16 +212,16 @@ def vacuum() -> None:
         cursor.execute("vacuum analyze")
 
 
-def change_one_percent() -> None:
-    """Change 1 % of the orders at the source, each with all its lines, spread evenly by a hash of their numbers.
+def change(share: float = 0.01) -> None:
+    """Change this share of the orders at the source, each with all its lines, spread evenly by a hash of their numbers.
 
-    Of 1,000 orders 8 are updated, one goes and one comes, as a copy of another: so it is with their lines. The size
+    Of ten of them eight are updated, one goes and one comes, as a copy of another: so it is with their lines. The size
     stays; every call picks other orders.
     """
     with on_source() as cursor:
         cursor.execute("select max(orderNumber) from orders")
         ((last,),) = cursor.fetchall()
-        order = f"crc32(concat(orderNumber, '/', {last})) % 1000"
+        order = f"crc32(concat(orderNumber, '/', {last})) % {round(10 / share)}"
         for statement in (
             "create temporary table copies (position int auto_increment primary key, orderNumber int unique)",
             f"insert into copies (orderNumber) select orderNumber from orders where {order} = 9 order by orderNumber",
@@ -263,13 +263,13 @@ def _server_seconds() -> float:
         for server, file in ((mysql.NAME, "server.pid"), (postgres.NAME, "postmaster.pid"))
     }
     ticks = 0
-    for pid, status in _processes().items():
+    for pid, status in processes().items():
         if pid in first or int(status[1]) in first:
             ticks += sum(map(int, status[11:15] if pid in first else status[11:13]))
     return ticks / _TICKS
 
 
-def _processes() -> dict[int, list[str]]:
+def processes() -> dict[int, list[str]]:
     """The fields of /proc of all processes, after their names: state, parent, ..."""
     found = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
@@ -284,9 +284,9 @@ def _machine_seconds() -> float:
     return (user + nice + system + sum(interrupts)) / _TICKS
 
 
-def _memory(pids: set[int]) -> float:
+def memory(pids: set[int]) -> float:
     """MiB held by these processes and their children; of a shared page, each has its part."""
-    parents = {pid: int(status[1]) for pid, status in _processes().items()}
+    parents = {pid: int(status[1]) for pid, status in processes().items()}
     while more := {pid for pid, parent in parents.items() if parent in pids} - pids:
         pids |= more
     kilobytes = 0

@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> None:
             for number in range(options.rounds):
                 print(f"{name}: round {number + 1} of {options.rounds}", flush=True)
                 if not options.nothing_changed:
-                    measure.change_one_percent()
+                    measure.change()
                 measure.vacuum()
                 costs[name].append(way(environment))
     medians = {name: Cost.median(found) for name, found in costs.items()}

@@ -12,10 +12,11 @@ import threading
 from pathlib import Path
 from typing import Any, NoReturn
 
+from ingestion.follow import follow
 from ingestion.mysql import land
 from landing.files import CopyUnavailable
 from landing.mysql.connection import SourceUnavailable
-from landing.report import summary
+from landing.report import LandingReport, summary
 from landing.settings import SettingsError, from_environment, words
 from landing.warehouse.session import AnotherLanding, WarehouseUnavailable, explain_disk
 
@@ -43,9 +44,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--strict", action="store_true", help="a value the warehouse cannot hold fails its table")
     parser.add_argument("--accept-drift", action="store_true", help="rebuild raw tables whose definition changed")
     parser.add_argument("--full", action="store_true", help="compare every row, also where nothing seems changed")
+    parser.add_argument(
+        "--follow", action="store_true", help="go on: land each change as soon as the binary log has it"
+    )
     parser.add_argument("--quiet", action="store_true", help="no line for each table that is read")
     options = parser.parse_args(arguments)
-    logging.basicConfig(format="%(message)s", level=logging.WARNING if options.quiet else logging.INFO, force=True)
+    logging.basicConfig(
+        format="%(message)s", level=logging.WARNING if options.quiet or options.follow else logging.INFO, force=True
+    )
     if options.report and (options.report.is_dir() or not os.access(options.report.absolute().parent, os.W_OK)):
         parser.error(f"--report {options.report}: it cannot be written there")
     if isinstance(sys.stdout, io.TextIOWrapper):  # a table's name may be more than the terminal can show
@@ -77,6 +83,8 @@ def _land(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
             accept_drift=options.accept_drift,
             full_compare=options.full,
         )
+        if options.follow:
+            follow(settings, _say)
         report = land(settings)
     except SettingsError as error:
         return 2, {"status": "failed", "error": str(error)}
@@ -86,6 +94,16 @@ def _land(options: argparse.Namespace) -> tuple[int, dict[str, Any]]:
         return 3, {"status": "failed", "error": explain_disk(error, settings)}
     print(summary(report))
     return 0 if report.status == "ok" else 1, dataclasses.asdict(report)
+
+
+def _say(report: LandingReport) -> None:
+    """A line for a landing that changed something, and the reasons of tables that did not land."""
+    changed = [table for table in report.tables if table.inserted or table.updated or table.deleted]
+    counts = ", ".join(f"{t.source_table} +{t.inserted} ~{t.updated} -{t.deleted}" for t in changed)
+    reasons = [f"error: {t.source_table}: {t.reason}" for t in report.tables if t.status == "failed"]
+    reasons += [f"All rows were read: {report.log}."] if report.log else []
+    if counts or reasons:
+        print("\n".join([f"{report.loaded_at[:23]} {report.seconds:6.2f} s  {counts or '-'}", *reasons]), flush=True)
 
 
 def _write(path: Path, report: dict[str, Any]) -> None:

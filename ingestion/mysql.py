@@ -5,7 +5,7 @@ Copy     dlt copies finished files into the schema ``landing_<database>`` while 
 Publish  ``landing`` compares the arrived rows' checksums with MySQL's, then publishes all tables in one transaction.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,11 @@ from landing.warehouse.s3 import S3Copier
 from landing.warehouse.session import CONNECTION
 
 TABLES_OF_A_PIPELINE = 200
+Copy = Callable[[Sequence[RowFile], Settings, Path], CopyResult]
 
 
-def land(settings: Settings) -> LandingReport:
-    """Land every selected table and report the rows read and written.
+def land(settings: Settings, copy: Copy | None = None) -> LandingReport:
+    """Land every selected table and report the rows read and written. ``copy`` copies files; dlt does without it.
 
     Raises:
         SourceUnavailable, WarehouseUnavailable, CopyUnavailable: a server went away. Nothing was published.
@@ -30,6 +31,7 @@ def land(settings: Settings) -> LandingReport:
     with open_landing(settings) as landing:
         # dlt imports no finished CSV files into Redshift
         redshift = S3Copier(settings) if settings.warehouse == "redshift" else None
+        copy = copy or copy_by_dlt
         groups: dict[str, int] = {}
         for files in landing.read():
             for group, some in grouped(files, groups).items():
@@ -50,7 +52,7 @@ def grouped(files: Sequence[RowFile], groups: dict[str, int]) -> dict[int, list[
     return found
 
 
-def copy(files: Sequence[RowFile], settings: Settings, folder: Path) -> CopyResult:
+def copy_by_dlt(files: Sequence[RowFile], settings: Settings, folder: Path) -> CopyResult:
     """Copy files by dlt into the tables of the arrival schema, then remove the files.
 
     dlt's import takes half a second. So it is here: MySQL sends on meanwhile, and without changes dlt is not needed.

@@ -37,6 +37,8 @@ class SourceTable:
     is_view: bool = False
     in_key_order: bool = False
     """Whether its rows lie in the order of its primary key. Then a query in this order costs nothing."""
+    is_logged: bool = False
+    """Whether every change of its rows is a row in the binary log, as for InnoDB."""
 
 
 @dataclasses.dataclass(frozen=True)

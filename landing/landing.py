@@ -1,6 +1,7 @@
 """One landing: read -> loaded -> publish. The caller copies the files in between."""
 
 import contextlib
+import dataclasses
 import datetime
 import logging
 import os
@@ -36,6 +37,9 @@ from landing.warehouse.redshift import Redshift
 from landing.warehouse.session import WarehouseUnavailable, explain
 
 log = logging.getLogger("landing")
+
+_ANALYZED_FROM = 10
+"""A table is analyzed if one row of so many changed."""
 
 
 @contextlib.contextmanager
@@ -107,7 +111,7 @@ class Landing:
         self.loaded_at = self._loaded_at()
         self._states = self.records.states()
         suppressions = self.records.suppressions()
-        self._source = MySqlSource(settings)
+        self._source = MySqlSource(settings, self.records.log_position())
         self._planner = Planner(self._source, warehouse, settings, suppressions)
         try:
             if other := self.records.other_source(self._source.capitals_count):
@@ -122,6 +126,7 @@ class Landing:
             warehouse,
             folder,
             self._read_files.put,
+            self._source.changes,
             self._states,
             self._verdicts,
             self.loaded_at,
@@ -264,16 +269,20 @@ class Landing:
     def _read_table(self, table: TablePlan) -> None:
         started = time.monotonic()
         self._source.check_held(table.source.name)
-        read = read_table(self._context, table)
+        read, select_hash = read_table(self._context, table), self._context.select_hash(table)
         if read is None:  # a NUL or surrogate among its texts: once more, with every text checked
             table = self._planner.table(table.source, table.name, check_texts=True)
             read = read_table(self._context, table)
             assert read
-        self._reads[table], report = read, self._report(table)
-        report.rows, report.checksum, report.loaded = read.sent.rows, read.sent.checksum, read.loaded.rows
+        position = self._source.changes.position
+        state = dataclasses.replace(read.state, select_hash=select_hash, log_position=position)
+        self._reads[table], report = dataclasses.replace(read, state=state), self._report(table)
+        report.rows, report.loaded = state.row_count, read.loaded.rows
+        report.checksum = read.sent.checksum if read.sent else None
         if not report.reason:  # else a part of it was refused already
             report.status = "unchanged" if read.unchanged else "staged"
-        log.info("read %-30s %12s rows %7.1f s", table.source.name, f"{report.rows:,}", time.monotonic() - started)
+        rows = f"{read.loaded.rows:,} of {report.rows:,}" if read.sent is None else f"{report.rows:,}"
+        log.info("read %-30s %20s rows %7.1f s", table.source.name, rows, time.monotonic() - started)
 
     # verify, publish
 
@@ -340,6 +349,8 @@ class Landing:
             raw_schema=self.settings.raw_schema,
             status="failed" if failed else "ok",
             seconds=round(time.monotonic() - self._clock, 3),
+            log=self._source.changes.why_not,
+            log_position=self._source.changes.position,
             tables=sorted(self._reports.values(), key=lambda report: report.source_table),
         )
 
@@ -372,7 +383,7 @@ class Landing:
             self._record(table, run, ChangeCounts(0, 0, 0))
             if self._verdicts[table.name].notes:  # changes of its definition are known from now on
                 self.records.record_columns(table)
-        self.records.record_run(run)
+        self.records.record_run(run, self._source.changes.position)
         reached("committing")
         warehouse.commit()
         reached("committed")
@@ -397,8 +408,10 @@ class Landing:
         """Analyze tables and drop arrivals. A failure here takes nothing back; the next landing tidies again."""
         try:
             for table in published:
-                queries.analyze(self.warehouse.session, table)
-                reached("analyzed", table.name)
+                report = self._report(table)
+                if (report.inserted + report.updated + report.deleted) * _ANALYZED_FROM >= report.rows:
+                    queries.analyze(self.warehouse.session, table)
+                    reached("analyzed", table.name)
             reached("tidying")
             queries.drop_arrivals(self.warehouse.session)
             reached("tidied")
@@ -409,9 +422,12 @@ class Landing:
         report, read = self._report(table), self._reads[table]
         report.cast_exceptions = self.records.exceptions(table)
         load_ids = ",".join(self._load_ids.get(table.name, []))
-        self.records.record_table(run, table, change, read.sent, report.cast_exceptions, load_ids)
-        if not isinstance(read.part, NewerRows):
-            self.records.record_state(table, read.state)
+        report.rows = read.sent.rows if read.sent else read.state.row_count + change.inserted - change.deleted
+        self.records.record_table(run, table, change, report.rows, report.checksum, report.cast_exceptions, load_ids)
+        if read.sent is None and read.unchanged:
+            self.records.record_position([table.name], self._source.changes.position)
+        elif not isinstance(read.part, NewerRows):
+            self.records.record_state(table, dataclasses.replace(read.state, row_count=report.rows))
         elif change.inserted or change.updated:  # the digests are of what the rows were before
             known = self._states[table.name]
             self.records.record_state(table, TableState(known.row_count, [], known.compared_at))

@@ -7,6 +7,9 @@ import dataclasses
 class WholeTable:
     """All rows. A raw row not among them is gone from the source."""
 
+    named: tuple[int, ...] | None = None
+    """The values of the first key column that the source's log names as changed. None: it was not asked, or in vain."""
+
 
 @dataclasses.dataclass(frozen=True)
 class NewerRows:

@@ -8,7 +8,7 @@ from typing import Any
 
 from psycopg2.extras import execute_values
 
-from landing.columns import RowSum, TablePlan
+from landing.columns import TablePlan
 from landing.drift import KnownColumn
 from landing.erased import ErasureRule, Suppressions
 from landing.steps import reached
@@ -46,6 +46,10 @@ class TableState:
     row_count: int
     digests: list[str]
     compared_at: datetime.datetime
+    select_hash: str | None = None
+    """Of the SELECT that read it. Another one would read other values."""
+    log_position: str | None = None
+    """``Changes.position`` of the landing that brought it up to date."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,9 +78,17 @@ class Records:
         for statement in _SQL.read_text(encoding="utf-8").format(**names).split(";\n"):
             if statement.strip():
                 self._session.execute(statement)
-        columns = "select column_name from information_schema.columns where table_schema = %s and table_name = %s"
-        if ("raw_id",) not in self._session.rows(columns, (self._settings.raw_schema, "_landing_state")):
-            self._session.execute(f"alter table {self._raw}._landing_state add column raw_id bigint")
+        columns = "select table_name, column_name from information_schema.columns where table_schema = %s"
+        present = set(self._session.rows(columns, (self._settings.raw_schema,)))
+        for table, column, kind in (  # of records made before these columns
+            ("_landing_state", "raw_id", "bigint"),
+            ("_landing_state", "select_hash", self._types.text),
+            ("_landing_state", "log_position", self._types.text),
+            ("_landing_runs", "log_position", self._types.text),
+            ("_landing_runs", "changed_at", "timestamptz"),
+        ):
+            if (table, column) not in present:
+                self._session.execute(f"alter table {self._raw}.{table} add column {column} {kind}")
 
     # records of earlier landings
 
@@ -100,9 +112,10 @@ class Records:
         """The states of raw tables. A table that took the name of another one by hand has none."""
         ids = dict(self._session.rows(_IDS, (self._settings.raw_schema,)))
         return {
-            table: TableState(rows, digests.split(",") if isinstance(digests, str) else digests, compared_at)
-            for table, rows, digests, compared_at, raw_id in self._session.rows(
-                f"select table_name, row_count, digests, compared_at, raw_id from {self._raw}._landing_state"
+            table: TableState(rows, digests.split(",") if isinstance(digests, str) else digests, *rest)
+            for table, raw_id, rows, digests, *rest in self._session.rows(
+                "select table_name, raw_id, row_count, digests, compared_at, select_hash,"
+                f" case when raw_id is not null then log_position end from {self._raw}._landing_state"
             )
             if raw_id is None or raw_id == ids.get(table)
         }
@@ -138,6 +151,11 @@ class Records:
             (name for (name,) in databases if name != same and (capitals_count or name.lower() != same.lower())), None
         )
 
+    def log_position(self) -> str:
+        """``Changes.position`` of the last landing, or nothing."""
+        last = f"select log_position from {self._raw}._landing_runs order by loaded_at desc limit 1"
+        return next((position or "" for (position,) in self._session.rows(last)), "")
+
     def last_loaded_at(self) -> datetime.datetime | None:
         moment: datetime.datetime | None = self._session.value(f"select max(loaded_at) from {self._raw}._landing_runs")
         return moment
@@ -150,11 +168,19 @@ class Records:
     # records of this landing
 
     def record_table(
-        self, run: LandingRun, table: TablePlan, change: ChangeCounts, total: RowSum, exceptions: int, load_id: str
+        self,
+        run: LandingRun,
+        table: TablePlan,
+        change: ChangeCounts,
+        rows: int,
+        checksum: int | None,
+        exceptions: int,
+        load_id: str,
     ) -> None:
+        """``rows`` and ``checksum`` are those of the whole table. The checksum is None if only a part was read."""
         self._session.execute(
             f"insert into {self._raw}._landing_tables values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
-            (run.id, table.name, table.source.name, total.rows, total.checksum, change.inserted, change.updated)
+            (run.id, table.name, table.source.name, rows, checksum, change.inserted, change.updated)
             + (change.deleted, exceptions, load_id or None, run.loaded_at),
         )
 
@@ -177,16 +203,25 @@ class Records:
         self._session.execute(f"delete from {self._raw}._landing_state where table_name = %s", (table.name,))
         ids = self._session.rows(f"{_IDS} and c.relname = %s", (self._settings.raw_schema, table.name))
         self._session.execute(
-            f"insert into {self._raw}._landing_state (table_name, row_count, digests, compared_at, raw_id)"
-            " values (%s, %s, %s, %s, %s)",
-            (table.name, state.row_count, kept, state.compared_at, ids[0][1]),
+            f"insert into {self._raw}._landing_state (table_name, row_count, digests, compared_at, raw_id, select_hash,"
+            " log_position) values (%s, %s, %s, %s, %s, %s, %s)",
+            (table.name, state.row_count, kept, state.compared_at, ids[0][1], state.select_hash, state.log_position),
         )
 
-    def record_run(self, run: LandingRun) -> None:
+    def record_position(self, tables: list[str], position: str) -> None:
+        """Say that these raw tables are up to date, and otherwise as they were."""
+        where = f"table_name in ({', '.join(['%s'] * len(tables))})"
+        if tables:
+            self._session.execute(
+                f"update {self._raw}._landing_state set log_position = %s where {where}", (position, *tables)
+            )
+
+    def record_run(self, run: LandingRun, position: str) -> None:
         self._session.execute(
-            f"insert into {self._raw}._landing_runs values (%s, %s, %s, %s, %s)",
+            f"insert into {self._raw}._landing_runs (run_id, started_at, finished_at, loaded_at, source_database,"
+            " log_position, changed_at) values (%s, %s, %s, %s, %s, %s, %s)",
             (run.id, run.started_at, datetime.datetime.now(datetime.timezone.utc), run.loaded_at)
-            + (self._settings.database,),
+            + (self._settings.database, position, self._settings.changed_at),
         )
         reached("run recorded")
 

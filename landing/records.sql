@@ -4,7 +4,9 @@ create table if not exists {raw}._landing_runs (
     started_at timestamptz not null,
     finished_at timestamptz not null,
     loaded_at timestamptz not null,
-    source_database {text} not null
+    source_database {text} not null,
+    log_position {text},
+    changed_at timestamptz
 );
 create table if not exists {raw}._landing_tables (
     run_id {text} not null,
@@ -47,7 +49,10 @@ create table if not exists {raw}._landing_state (
     table_name {text} not null primary key,
     row_count bigint not null,
     digests {text_list} not null,
-    compared_at timestamptz not null
+    compared_at timestamptz not null,
+    raw_id bigint,
+    select_hash {text},
+    log_position {text}
 );
 comment on table {raw}._landing_runs is
     'One row per published landing. loaded_at is its clock: the _loaded_at of the rows it changed.';

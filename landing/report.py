@@ -19,8 +19,9 @@ class TableReport:
     """
     reason: str = ""
     rows: int = 0
-    """Rows MySQL sent."""
-    checksum: int = 0
+    """Rows of the table in MySQL."""
+    checksum: int | None = None
+    """Of all rows. None if only those were read that the binary log names."""
     loaded: int = 0
     """Rows loaded to be compared: all, or only those of changed blocks of keys."""
     inserted: int = 0
@@ -40,6 +41,10 @@ class LandingReport:
     raw_schema: str
     status: str = "ok"
     seconds: float = 0.0
+    log: str = ""
+    """Why all rows were read, although the binary log could name those that changed. Empty if it did, or at first."""
+    log_position: str = ""
+    """Where the next landing begins to read the log. Empty if it must read all rows."""
     tables: list[TableReport] = dataclasses.field(default_factory=list)
 
 
@@ -56,6 +61,7 @@ def summary(report: LandingReport) -> str:
         lines += [f"error: {table.source_table}: {table.reason}"] if table.status == "failed" else []
     wanted = [table for table in report.tables if table.status != "let go"]
     landed = sum(table.status != "failed" for table in wanted)
+    lines += [f"All rows were read: {report.log}."] if report.log else []
     lines.append(
         f"Landed {landed} of {len(wanted)} tables of {report.source_database} in {report.raw_schema},"
         f" {report.seconds:.1f} s."

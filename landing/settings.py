@@ -62,6 +62,12 @@ class Settings:
     strict: bool = False
     accept_drift: bool = False
     full_compare: bool = False
+    binlog: bool = True
+    """Whether to read only what the binary log names, if it can be read."""
+    replication: int = 0
+    """The number of the landing among the replicas of MySQL. 0: one of its own, made from the warehouse's address."""
+    changed_at: datetime.datetime | None = None
+    """When a follower saw the first of the changes that it lands."""
     rows_per_second: int | None = None
     statement_timeout: int = 3600
     """Seconds MySQL may spend on one table."""
@@ -98,8 +104,16 @@ class Settings:
     @property
     def work_prefix(self) -> str:
         """Begins the name of each folder of landings into this schema by this user. The rest of the name is random."""
-        where = (self.login["host"], self.login["port"], self.login["dbname"], self.raw_schema)
-        return f"landing-{hashlib.sha256('|'.join((*where, str(os.geteuid()))).encode()).hexdigest()[:16]}-"
+        return f"landing-{self._hashed(str(os.geteuid()))[:16]}-"
+
+    @property
+    def replication_id(self) -> int:
+        """MySQL ends a reader of its log when another one comes with the same number."""
+        return self.replication or int(self._hashed("replica")[:8], 16) | 1 << 31
+
+    def _hashed(self, *more: str) -> str:
+        where = (self.login["host"], self.login["port"], self.login["dbname"], self.raw_schema, *more)
+        return hashlib.sha256("|".join(where).encode()).hexdigest()
 
     def check_patterns(self, tables: Set[str], views: Set[str], columns: Sequence[str]) -> None:
         """Raise ``SettingsError`` for a pattern that fits nothing: a typing error must not land a hidden column.
@@ -199,6 +213,8 @@ def from_environment(environment: Mapping[str, str] = os.environ, **options: Any
         "look_back": datetime.timedelta(seconds=read.integer("INGEST_LOOK_BACK_SECONDS", 86_400)),
         "full_every": datetime.timedelta(hours=read.integer("INGEST_FULL_EVERY_HOURS", 168)),
         "as_of": _moment(read.text("AS_OF")),
+        "binlog": read.flag("INGEST_BINLOG", default=True),
+        "replication": read.integer("INGEST_REPLICATION_ID", 0, 0, 2**32 - 1),
         "rows_per_second": read.integer("INGEST_ROWS_PER_SECOND", 0) or None,
         "statement_timeout": read.integer("INGEST_STATEMENT_TIMEOUT_SECONDS", 3600, 0, _LONGEST_WAIT),
         "lock_wait": read.integer("INGEST_LOCK_WAIT_SECONDS", 60, 0, _LONGEST_WAIT),
@@ -238,8 +254,8 @@ class _Reader:
             raise SettingsError(f"{name} is not set. See .env.example, or run through `make`, which sets it up.")
         return self.text(name)
 
-    def flag(self, name: str) -> bool:
-        word = self.text(name).lower()
+    def flag(self, name: str, default: bool = False) -> bool:
+        word = self.text(name).lower() or str(default).lower()
         if word not in ("", "0", "1", "false", "true", "no", "yes"):
             raise SettingsError(f"{name} is either true or false.")
         return word in ("1", "true", "yes")

@@ -24,6 +24,8 @@ def main() -> int:
     night = commands.add_parser("night", help="land, build, test, publish, write the pages", epilog=EXIT)
     night.add_argument("--no-land", action="store_true", help="build what is landed already")
     night.add_argument("--full-refresh", action="store_true", help="fill every table anew")
+    commands.add_parser("build", help="dbt build in place, if there is something to build")
+    commands.add_parser("follow", help="land changes at once, and build the operational marts after them")
     status = commands.add_parser("status", help="fresh or not, what is broken, the last runs", epilog=EXIT)
     status.add_argument("--max-age", type=_hours, metavar="HOURSh", help="alert if the last good run is older: 26h")
     options = parser.parse_args()
@@ -38,6 +40,14 @@ def main() -> int:
             from operations.night import Night
 
             return Night(land=not options.no_land, full_refresh=options.full_refresh).run()
+        if options.command == "build":
+            from operations.build import build
+
+            return build()
+        if options.command == "follow":
+            from operations.follow import follow
+
+            return follow()
         from operations.status import check
 
         return check(options.max_age)

@@ -86,7 +86,9 @@ class Night:
         self._run.landed_at = "" if self._land else next((run.landed_at for run in records.runs() if run.landed_at), "")
         landed = not self._land or self._step("land", self._landing)
         parsed.join()
-        if landed and self._build_and_publish():
+        with records.raw_tables_stand_still():
+            published = landed and self._build_and_publish()
+        if published:
             self._passed.add("published")
             self._run.is_published = True
             self._step("freshness", lambda step: self._dbt(step, "source", "freshness"))

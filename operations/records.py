@@ -20,8 +20,9 @@ import psycopg2
 import psycopg2.errorcodes
 from psycopg2.extras import execute_values
 
-from landing.settings import Settings, from_environment
-from landing.warehouse.session import WarehouseUnavailable, connect
+from landing.settings import Settings, SettingsError, from_environment
+from landing.warehouse.postgres import locked_session
+from landing.warehouse.session import AnotherLanding, WarehouseUnavailable, connect
 
 FOLDER = Path("logs/night")
 _TABLES = {
@@ -170,7 +171,7 @@ def lock_of_the_warehouse(settings: Settings, wait: int) -> Any:
         WarehouseUnavailable: there is no lock to be had.
         AnotherNight: another one has it, and did not end within ``wait`` seconds.
     """
-    connection, schema = connect(settings), _schema()
+    connection, schema = connect(settings), quality_schema()
     try:
         with connection.cursor() as cursor:
             cursor.execute(f"create schema if not exists {schema}")
@@ -186,11 +187,25 @@ def lock_of_the_warehouse(settings: Settings, wait: int) -> Any:
     return connection
 
 
+@contextlib.contextmanager
+def raw_tables_stand_still() -> Iterator[None]:
+    """Inside, a follower does not land: tests of a build would see rows that its models do not have.
+
+    Any other landing may. On Redshift nobody follows.
+    """
+    with contextlib.ExitStack() as held:
+        with contextlib.suppress(SettingsError, WarehouseUnavailable, AnotherLanding):
+            found = settings()
+            if found.warehouse == "postgres":
+                held.enter_context(contextlib.closing(locked_session(found, "build")))
+        yield
+
+
 def load(settings: Settings) -> None:
     """Load every ended run not yet in the warehouse. Raises ``WarehouseUnavailable``, ``psycopg2.Error``."""
     connection = connect(settings)
     connection.autocommit = False
-    schema = _schema()
+    schema = quality_schema()
     due = [run for run in reversed(runs()) if not run.is_loaded and run.status != "running"]
     try:
         with connection, connection.cursor() as cursor:
@@ -213,12 +228,12 @@ def load(settings: Settings) -> None:
 def last_published_of_the_warehouse(settings: Settings) -> str:
     """When the last night ended well; empty if there is none."""
     with contextlib.closing(connect(settings)) as connection, connection.cursor() as cursor:
-        cursor.execute(f"select max(ended_at) from {_schema()}.runs where is_published")
+        cursor.execute(f"select max(ended_at) from {quality_schema()}.runs where is_published")
         (when,) = cursor.fetchone()
     return f"{when.isoformat()}+00:00" if when else ""
 
 
-def _schema() -> str:
+def quality_schema() -> str:
     prefix = os.environ.get("DBT_SCHEMA_PREFIX", "").strip()
     return f"{prefix}_quality" if prefix else "quality"
 

@@ -127,6 +127,7 @@ def _create() -> dict[str, Any]:
     else:
         command = [server, "--no-defaults", "--initialize-insecure", *_files(folder)]
     home.run_as_server_account(command, folder, folder / "install.log", "Creating the MySQL server")
+    follows = "replication slave, replication client" + (", slave monitor" if _is_mariadb(server) else "")
     # Read by the server before it accepts the first connection, so no account is ever open.
     accounts = [
         "delete from mysql.global_priv where user in ('', 'root')"
@@ -138,6 +139,7 @@ def _create() -> dict[str, Any]:
         f"grant all on *.* to '{_ADMIN}'@'127.0.0.1' with grant option",
         f"create user if not exists 'ingest'@'127.0.0.1' identified by '{state['password']}'",
         f"grant select on {DATABASE}.* to 'ingest'@'127.0.0.1'",
+        f"grant {follows} on *.* to 'ingest'@'127.0.0.1'",
     ]
     home.write_private(folder / "accounts.sql", ";\n".join(accounts) + ";\n", for_server=True)
     home.update_state(mysql=state, source=None)
@@ -168,7 +170,7 @@ def launch(folder: Path, state: dict[str, Any], *options: str) -> None:
         "--innodb-buffer-pool-size=512M",
         "--innodb-log-file-size=512M" if _is_mariadb(server) else "--innodb-redo-log-capacity=512M",
         "--innodb-flush-log-at-trx-commit=2",
-        # change capture needs these later
+        # the landing reads what the log names
         "--server-id=1",
         "--log-bin=binlog",
         "--binlog-format=ROW",

@@ -220,8 +220,10 @@ def servers() -> Iterator[Servers]:
         _use_other_mysql()
     settings = sandbox.up()
     wanted = ("MYSQL_", "PG")
+    # most tests are about reading all rows; those about the binary log turn it on
+    binlog = {"INGEST_BINLOG": os.environ.get("TEST_BINLOG", "false")}
     yield Servers(
-        {key: value for key, value in settings.items() if key.startswith(wanted)},
+        {key: value for key, value in settings.items() if key.startswith(wanted)} | binlog,
         {
             key: settings[key]
             for key in ("INGEST_USER", "INGEST_PASSWORD", "DBT_USER", "DBT_PASSWORD", "DBT_ROLES")
@@ -244,6 +246,7 @@ def _use_other_mysql() -> None:
         make_user(cursor, "ingest_test", "%", password)
         cursor.execute(f"create database if not exists {mysql.DATABASE}")
         cursor.execute(f"grant select on {mysql.DATABASE}.* to 'ingest_test'@'%'")
+        cursor.execute("grant replication slave, replication client on *.* to 'ingest_test'@'%'")
         cursor.execute("set global local_infile = 1")
     home.update_state(mysql=state)
     os.environ |= {"MYSQL_HOST": given["MYSQL_HOST"], "MYSQL_PORT": str(state["port"]), "MYSQL_USER": "ingest_test"}

@@ -46,6 +46,7 @@ _SILENT = {3, 5, 13, 14, 28, 29, 33, 34, 35, 36, 37, 42, 160, 161, 163, 164}
 _GAP_PATTERN = rb"(?:[\s;\0]|/\*M?!\d*|\*/|/\*(?!M?!)(?:[^*]|\*(?!/))*\*/|(?:--(?=\s)|#)[^\n]*(?:\n|\Z))*"
 _GAP, _WORD = re.compile(_GAP_PATTERN), re.compile(_GAP_PATTERN + rb"([A-Za-z_]+)")
 """Comments; the text in ``/*! */`` is none."""
+DEFINES = re.compile(r"(CREATE|ALTER|DROP|TRUNCATE|RENAME)\b")
 _TEMPORARY = re.compile("CREATE (OR REPLACE )?TEMPORARY")
 _QUIET = re.compile(
     r"(SAVEPOINT|ROLLBACK TO|RELEASE SAVEPOINT|GRANT|REVOKE|FLUSH|SET (PASSWORD|DEFAULT ROLE)|XA END"
@@ -126,6 +127,7 @@ def read(
     wait: bool = False,
     sample: bool = False,
     most_keys: int = 100_000,
+    database: str = "",
     aborted: threading.Event | None = None,
 ) -> Iterator[Transaction | None]:
     """The transactions after ``start``, as they arrive.
@@ -139,11 +141,12 @@ def read(
         replication_id: of this reader alone among all readers and replicas of the server.
         sample: take keys of the first row of each event only.
         most_keys: of a table in one transaction. With more it has none (None).
+        database: changed definitions are passed over if neither their session nor their text is about it.
 
     Raises:
         LogUnreadable: also for another file under the name of ``start``, and once ``aborted`` is set.
     """
-    log = _Log(key_columns, start, sample, most_keys)
+    log = _Log(key_columns, start, sample, most_keys, database)
     spoken = opened = time.monotonic()
     while True:
         with contextlib.closing(_events(login, log.start, replication_id, wait)) as events:
@@ -176,8 +179,11 @@ def position_at(login: dict[str, Any], file: str, offset: int, replication_id: i
 class _Log:
     """Gathers events into transactions."""
 
-    def __init__(self, key_columns: Mapping[TableName, KeyColumn], start: Position, sample: bool, most_keys: int):
+    def __init__(
+        self, key_columns: Mapping[TableName, KeyColumn], start: Position, sample: bool, most_keys: int, database: str
+    ):
         self.start = start
+        self._database = database.lower().encode() if re.fullmatch("[a-zA-Z0-9_]+", database) else b""
         self._file, self._offset, self._made_at = start.file, start.offset, 0
         self._key_columns, self._sample, self._most_keys = key_columns, sample, most_keys
         self._checksum = 0  # bytes at the end of each event
@@ -288,12 +294,19 @@ class _Log:
             self._inside = True
             return None
         with_select = _TEMPORARY.match(words) and b"select" in text.lower()  # of a function that may change any table
-        if _QUIET.match(words) and not with_select or is_all and not words:
+        if _QUIET.match(words) and not with_select or is_all and not words or self._is_elsewhere(body, text, words):
             return None if self._inside else self._finish()
         if words.startswith(("XA COMMIT", "XA ROLLBACK")):  # of rows that came long ago
             self._inside = False
         said = _SAFE_TO_SAY.match(words)
         return self._doubt(f"a statement: {said[0]}" if said else "a statement")
+
+    def _is_elsewhere(self, body: bytes, text: bytes, words: str) -> bool:
+        """Whether the statement changes a definition, and only in other databases. A SELECT could call a function."""
+        after = 13 + int.from_bytes(body[11:13], "little")
+        said = body[after : after + body[8]].lower() + b" " + text.lower()
+        defines = bool(DEFINES.match(words)) and b"select" not in said
+        return bool(self._database) and defines and self._database not in said
 
     def _doubt(self, reason: str) -> Transaction | None:
         self._everything = self._everything or reason

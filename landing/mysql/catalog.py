@@ -10,17 +10,17 @@ HOLDS_ROWS = "table_schema = database() AND coalesce(table_type, '') NOT IN ('SY
 Query = Callable[[str], tuple[tuple[Any, ...], ...]]
 
 
-def tables(query: Query, held: Collection[str]) -> list[SourceTable]:
-    """All held tables and views, the largest first. Others were made after the snapshot."""
+def tables(query: Query, held: Collection[str] | None = None) -> list[SourceTable]:
+    """All held tables and views, the largest first. Others were made after the snapshot. None: all there are."""
     rows = query(
         "SELECT t.table_name, coalesce(t.table_rows, 0), coalesce(e.transactions = 'YES', t.table_type = 'VIEW'),"
-        " coalesce(t.table_type = 'VIEW', 0)"
+        " coalesce(t.table_type = 'VIEW', 0), coalesce(t.engine = 'InnoDB', 0)"
         " FROM information_schema.tables t"
         " LEFT JOIN information_schema.engines e ON e.engine = t.engine"
         f" WHERE {HOLDS_ROWS}"
     )
     columns, clustered = _columns(query)
-    for name, _, _, is_view in rows:
+    for name, _, _, is_view, _ in rows:
         if is_view:  # a view's word about NULL cannot be relied on
             columns[name] = [dataclasses.replace(column, nullable=True) for column in columns.get(name, ())]
     found = [
@@ -31,9 +31,10 @@ def tables(query: Query, held: Collection[str]) -> list[SourceTable]:
             bool(transactional),
             bool(is_view),
             bool(transactional) and name in clustered,
+            bool(is_logged),
         )
-        for name, estimate, transactional, is_view in rows
-        if name in held
+        for name, estimate, transactional, is_view, is_logged in rows
+        if held is None or name in held
     ]
     return sorted(found, key=lambda table: (-table.estimated_rows, table.name))
 

@@ -10,6 +10,7 @@ import pymysql.constants.ER as ER
 
 from landing.columns import ColumnPlan, LineFormat, RowSum, SentText, SourceColumn, SourceTable, TablePlan
 from landing.mysql import catalog, packets, text
+from landing.mysql.changes import Changes, Log
 from landing.names import quote_mysql
 from landing.settings import Settings
 from landing.steps import reached
@@ -20,7 +21,9 @@ _SESSION = (  # settings of the server that could otherwise change rows, or leav
     "SET NAMES utf8mb4, time_zone = '+00:00', sql_select_limit = 18446744073709551615,"
     " sql_big_selects = 1, group_concat_max_len = 4294967295, net_write_timeout = 600"
 )
-_OF_SOME_VERSIONS = ("max_execution_time", "max_statement_time", "system_versioning_asof")
+_OF_SOME_VERSIONS = (
+    *("max_execution_time", "max_statement_time", "system_versioning_asof", "in_predicate_conversion_threshold"),
+)
 _TABLES = (
     "SELECT table_name, engine, coalesce(table_type, '') = 'VIEW' FROM information_schema.tables"
     f" WHERE {catalog.HOLDS_ROWS} ORDER BY 3, 1"
@@ -39,8 +42,11 @@ class TableUnreadable(Exception):
 class MySqlSource:
     """The connection and its snapshot. Reads one table after the other."""
 
-    def __init__(self, settings: Settings):
-        """Connect and open the snapshot.
+    changes: Changes
+    """What the binary log names as changed since the last landing."""
+
+    def __init__(self, settings: Settings, since: str):
+        """Connect and open the snapshot. ``since`` is the ``Changes.position`` of the last landing, or empty.
 
         Raises:
             SourceUnavailable: names the server and the user, and the reason.
@@ -58,10 +64,13 @@ class MySqlSource:
             )
             self._set_up_session(settings.statement_timeout)
             # first: MySQL 8 reads its catalog by InnoDB, which could open the snapshot before definitions are held
+            log_of_changes = Log(settings, self._run, since)
+            log_of_changes.before_snapshot()
             found = self._query(_TABLES)
             self._query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")  # of the next transaction alone
             self._query("START TRANSACTION READ ONLY")
             self._held = self._hold_definitions(found)
+            self.changes = log_of_changes.after_snapshot()
         except SourceUnavailable:
             raise
         except Exception as error:  # also what the driver raises for ways of logging in that it does not know
@@ -82,6 +91,8 @@ class MySqlSource:
         known = {name for name, _ in self._query(f"SHOW SESSION VARIABLES WHERE variable_name IN ({names})")}
         if "system_versioning_asof" in known:
             self._query("SET system_versioning_asof = DEFAULT")
+        if "in_predicate_conversion_threshold" in known:  # else MariaDB reads long lists of keys by a subquery
+            self._query("SET SESSION in_predicate_conversion_threshold = 0")
         if "max_execution_time" in known:
             self._query(f"SET SESSION max_execution_time = {timeout * 1000}")
         elif "max_statement_time" in known:  # of MariaDB in seconds, of Percona 5.6 in milliseconds
@@ -147,6 +158,10 @@ class MySqlSource:
         """Condition for rows with a value not before this one, or without a value."""
         newer = f"{text.value_of(column)} >= {self._literal(value)}"
         return f"({newer} OR {text.value_of(column)} IS NULL)" if column.may_be_empty else newer
+
+    def has_key(self, key: ColumnPlan, values: Iterable[int]) -> str:
+        """Condition for rows with one of these whole numbers."""
+        return f"{quote_mysql(key.source.name)} IN ({','.join(map(str, values))})"
 
     def select(self, table: TablePlan, format: LineFormat, condition: str = "", in_key_order: bool = False) -> str:
         """The SELECT of a table's lines."""
@@ -232,7 +247,8 @@ class MySqlSource:
             return str(error)
         return ""
 
-    def _query(self, sql: str) -> tuple[tuple[Any, ...], ...]:
+    def _run(self, sql: str) -> tuple[tuple[Any, ...], ...]:
+        """Raises ``pymysql.Error`` if MySQL refuses the statement, and ``SourceUnavailable`` if it went away."""
         try:
             with self._connection.cursor() as cursor:
                 cursor.execute(sql)
@@ -240,6 +256,12 @@ class MySqlSource:
         except (pymysql.Error, OSError) as error:
             if isinstance(error, (pymysql.InterfaceError, OSError)) or error.args[0] in (2006, 2013, 2014):
                 raise self._lost(error) from None
+            raise
+
+    def _query(self, sql: str) -> tuple[tuple[Any, ...], ...]:
+        try:
+            return self._run(sql)
+        except pymysql.Error as error:
             where = f"MySQL at {self._settings.mysql['host']}:{self._settings.mysql['port']}"
             raise SourceUnavailable(f"{where}: {_explain(error, self._settings)} Nothing was published.") from None
 

@@ -2,12 +2,14 @@
 
 import dataclasses
 import datetime
+import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from landing.columns import RowSum, TablePlan
 from landing.drift import DriftVerdict
 from landing.files import RowFile
+from landing.mysql.changes import Changes
 from landing.mysql.connection import MySqlSource
 from landing.parts import Part
 from landing.records import TableState
@@ -25,6 +27,7 @@ class ReadContext:
     """The folder for files of rows."""
     hand_over: Callable[[RowFile], None]
     """Takes a finished file. It is copied while the reader goes on."""
+    changes: Changes
     states: Mapping[str, TableState]
     verdicts: Mapping[str, DriftVerdict]
     loaded_at: datetime.datetime
@@ -39,6 +42,18 @@ class ReadContext:
         if changed or looked_for or settings.full_compare:
             return None
         return self.states.get(table.name)
+
+    def named_keys(self, table: TablePlan) -> set[int] | None:
+        """The values of the first key column that the log names as changed. None: it does not tell."""
+        state, changes = self.states.get(table.name), self.changes
+        if not state or (state.log_position, state.select_hash) != (changes.since, self.select_hash(table)):
+            return None
+        keys = changes.of(table.source.name)
+        return None if keys and not table.first_key else keys
+
+    def select_hash(self, table: TablePlan) -> str:
+        """Of the SELECT of its rows. It changes with columns, hashing and erased people."""
+        return hashlib.sha256(self.source.select(table, self.warehouse.line_format).encode()).hexdigest()[:16]
 
     def is_old(self, state: TableState) -> bool:
         """Whether it is time to compare the whole table again."""
@@ -55,8 +70,8 @@ class TableRead:
 
     part: Part
     """The loaded part of the table."""
-    sent: RowSum
-    """MySQL's count and checksum of the rows it sent."""
+    sent: RowSum | None
+    """MySQL's count and checksum of all rows of the table. None if only some were read."""
     loaded: RowSum
     """The same for the rows handed over to be copied."""
     unchanged: bool

@@ -5,7 +5,7 @@ import hashlib
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import psycopg2
 
@@ -27,6 +27,10 @@ _QUERIES = {
         part.partition("\n") for part in Path(__file__).with_suffix(".sql").read_text("utf-8").split("-- query: ")[1:]
     )
 }
+
+
+Purpose = Literal["land", "follow", "build"]
+_PURPOSES: dict[Purpose, str] = {"land": "landing into", "follow": "follower of", "build": "build on"}
 
 
 class Postgres:
@@ -130,7 +134,8 @@ class Postgres:
         remade = self._alter(table, verdict)
         self._write_exceptions(table, run, part)
         change = self._apply_changes(table, run, part, rows)
-        return dataclasses.replace(change, note=f"dropped, dbt build makes them again: {remade}") if remade else change
+        remade = f"dropped, dbt build makes them again: {remade}" if remade else ""
+        return dataclasses.replace(change, note="; ".join(filter(None, (change.note, remade))))
 
     def _adopt(self, table: TablePlan, run: LandingRun) -> None:
         """The table of arrivals becomes the raw table. Nothing is written twice."""
@@ -257,6 +262,7 @@ class Postgres:
         if by_key and isinstance(part, WholeTable) and self._pairs_are_wrong(table, rows, found):
             self._execute("drop table _changes")
             found = self._find_changes(self._difference_by_row(table))
+        missed = self._missed(table, part, found)
         names = ", ".join(column.quoted for column in table.columns)
         values = ", ".join(published(column, "s") for column in table.columns)
         key, arrived_key = self._row_key(table, "r", arrived=False), self._row_key(table, "s", arrived=True)
@@ -285,7 +291,22 @@ class Postgres:
         change = ChangeCounts(inserted, updated, deleted)
         if change != found:
             raise NotPublished("another session changed rows of its raw table meanwhile: run again")
-        return change
+        return dataclasses.replace(change, note=missed)
+
+    def _missed(self, table: TablePlan, part: Part, found: ChangeCounts) -> str:
+        """A note of the rows that differ, although the source's log did not name them."""
+        if not isinstance(part, WholeTable) or part.named is None:
+            return ""
+        missed = found.inserted + found.updated + found.deleted
+        if part.named:
+            key, numbers = table.key[0], ",".join(map(str, part.named))
+            ((missed,),) = self._rows(
+                f"select count(*) from _changes c left join {self._raw(table)} r on r.ctid = c.raw_row"
+                f" left join {self._arrivals(table)} s on s.ctid = c.arrived_row"
+                f" where coalesce(r.{key.quoted}, {published(key, 's')}) <> all('{{{numbers}}}'::{key.type.raw_type}[])"
+            )
+        why = "with sql_log_bin = 0, or in the warehouse by hand"
+        return f"{missed} rows differ that the binary log did not name: changed {why}" if missed else ""
 
     def _find_changes(self, difference: str) -> ChangeCounts:
         """Make the table ``_changes``: pairs of addresses of rows that differ. Returns their numbers."""
@@ -343,9 +364,10 @@ class Postgres:
         """The raw rows to compare with the arrived ones, and perhaps more."""
         if not isinstance(part, Blocks):
             return self._raw(table)
-        block = f"{table.key[0].quoted}::bigint >> {part.bits}"
+        key = table.key[0]  # by its own type: else no hash of the numbers is made, and no index is taken
+        block = (f"{key.quoted}::bigint >> {part.bits}", "bigint") if part.bits else (key.quoted, key.type.raw_type)
         numbers = ",".join(map(str, part.numbers))
-        return f"(select ctid, * from {self._raw(table)} where {block} = any('{{{numbers}}}'::bigint[]))"
+        return f"(select ctid, * from {self._raw(table)} where {block[0]} = any('{{{numbers}}}'::{block[1]}[]))"
 
     def _row_text(self, table: TablePlan, alias: str, *, arrived: bool) -> str:
         values = [published(column, alias) if arrived else f"{alias}.{column.quoted}" for column in table.columns]
@@ -402,8 +424,10 @@ class Postgres:
         )
 
 
-def locked_session(settings: Settings) -> Session:
-    """A connection that holds the lock of the raw schema until it is closed.
+def locked_session(settings: Settings, purpose: Purpose = "land") -> Session:
+    """A connection that holds the raw schema's lock for this purpose until it is closed.
+
+    There may be one landing, one follower, and one build that a follower waits for.
 
     Raises:
         WarehouseUnavailable: names the server and the user, and the reason.
@@ -423,12 +447,14 @@ def locked_session(settings: Settings) -> Session:
     session.execute("set work_mem = '128MB'")
     session.execute("set parallel_tuple_cost = 0")  # of the pairs compared, few are handed on
     session.execute("set lock_timeout = %s", (f"{max(1, settings.lock_wait)}s",))
-    number = int.from_bytes(hashlib.sha256(settings.raw_schema.encode()).digest()[:8], "big", signed=True)
+    name = settings.raw_schema if purpose == "land" else f"{purpose} {settings.raw_schema}"
+    number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
     until = time.monotonic() + settings.lock_wait
     while not session.value("select pg_try_advisory_lock(%s)", (number,)):
         if time.monotonic() > until:
             raise AnotherLanding(
-                f"Another landing into {settings.raw_schema} is running. Nothing was done; run again when it ended."
+                f"Another {_PURPOSES[purpose]} {settings.raw_schema} is running. Nothing was done; run again when it"
+                " ended."
             )
         time.sleep(0.2)
     reached("locked")

@@ -49,8 +49,8 @@ def test_a_server_that_takes_connections_and_never_answers(shop: Lane) -> None:
         port = str(silent.getsockname()[1])
         settings = from_environment(shop.environment | {"MYSQL_PORT": port}, greeting_timeout=1)
         with pytest.raises(SourceUnavailable, match="takes connections and does not answer"):
-            MySqlSource(settings)
-    source = MySqlSource(from_environment(shop.environment, greeting_timeout=2))
+            MySqlSource(settings, "")
+    source = MySqlSource(from_environment(shop.environment, greeting_timeout=2), "")
     assert list(source.stream("select sleep(3)")) == [[b"0"]], "a query may take longer than the greeting"
     source.close()
 

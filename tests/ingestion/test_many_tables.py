@@ -37,8 +37,8 @@ def test_tables_of_several_pipelines_land(lane: Lane, monkeypatch: pytest.Monkey
         pipelines.setdefault(folder, set()).update(file.table.name for file in files)
         return whole(files, settings, folder)
 
-    whole = mysql.copy
-    monkeypatch.setattr(mysql, "copy", copy)
+    whole = mysql.copy_by_dlt
+    monkeypatch.setattr(mysql, "copy_by_dlt", copy)
     monkeypatch.setattr(mysql, "TABLES_OF_A_PIPELINE", 10)
     assert lane.land().status == "ok"
     assert sorted(map(len, pipelines.values())) == [5, 10, 10]

@@ -22,6 +22,8 @@ from typing import Any
 
 import pytest
 
+from landing.settings import from_environment
+from landing.warehouse.postgres import locked_session
 from operations import problems
 from sandbox import home, mysql, postgres
 from sandbox.generate import generate
@@ -36,6 +38,7 @@ CANARY = "Zwetschgenkuchen"
 PROGRAM = [sys.executable, "-m", "operations"]
 RUNBOOKS = (PROJECT / "docs" / "runbooks.md").read_text(encoding="utf-8")
 ANOTHER = "another word"
+FOLLOWS = {"INGEST_BINLOG": "true"}
 
 
 @dataclasses.dataclass
@@ -66,6 +69,20 @@ class House:
         ended = self.call("night", **environment)
         self.texts.append(ended.stdout + ended.stderr)
         return ended.returncode, self.told()
+
+    def ingest(self) -> int:
+        words = [sys.executable, "-m", "ingestion", "--quiet"]
+        return subprocess.run(
+            words, cwd=self.folder, env=self.environment | FOLLOWS, stdout=subprocess.DEVNULL, check=False
+        ).returncode
+
+    def comes(self, query: str, value: int, seconds: float) -> bool:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            if self.warehouse(query) == [(value,)]:
+                return True
+            time.sleep(0.2)
+        return False
 
     def told(self) -> list[str]:
         """The titles of the alerts since the last look. Each has what its reader needs."""
@@ -387,3 +404,45 @@ def test_a_stop_is_said(house: House) -> None:
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=60) == 143
     assert (house.last["status"], house.told()) == ("stopped", ["killed run"])
+
+
+# the day after
+
+
+def test_what_is_built_already_is_not_built_again(house: House) -> None:
+    """Until a row or the code changes."""
+    assert house.ingest() == 0
+    built = house.call("build")
+    assert built.returncode == 0 and "Done. PASS=" in built.stdout, built.stdout
+    assert house.ingest() == 0
+    again = house.call("build")
+    assert (again.returncode, again.stdout.split(":")[0]) == (0, "Nothing to build")
+    model = house.folder / "models" / "marts" / "dim_offices.sql"
+    model.write_text(model.read_text(encoding="utf-8") + "-- the same rows\n", encoding="utf-8")
+    changed = house.call("build", DBT_TARGET="none of ours")
+    assert changed.returncode and "Nothing" not in changed.stdout, "it went as far as dbt"
+
+
+def test_a_follower_lands_and_builds_after_each_change_but_not_during_a_build(house: House) -> None:
+    order = "select max(order_number) from {}"
+    raw, mart = f"raw_{DATABASE}.orders", f"{PREFIX}_marts.fct_orders"
+    with (house.folder / "follow.log").open("wb") as log:
+        follower = subprocess.Popen(
+            [*PROGRAM, "follow"], cwd=house.folder, env=house.environment | FOLLOWS, stdout=log, stderr=log
+        )
+    house.begun.append(follower)
+    settings = from_environment(house.environment | FOLLOWS, lock_wait=60)
+    copied = "orderDate, requiredDate, shippedDate, status, comments, customerNumber from orders limit 1"
+    house.source(f"insert into orders select 90001, {copied}", "insert into orderdetails select 90001, productCode,"
+                 " quantityOrdered, priceEach, 1 from orderdetails limit 1")  # fmt: skip
+    for relation, seconds in ((raw, 60), (mart, 120)):
+        assert house.comes(order.format(relation), 90001, seconds), (house.folder / "follow.log").read_text()
+    other = house.call("follow", **FOLLOWS)
+    assert other.returncode == 4 and "Another follower" in other.stderr
+    with contextlib.closing(locked_session(settings, "build")):
+        house.source(f"insert into orders select 90002, {copied}")
+        assert not house.comes(order.format(raw), 90002, 2)
+    assert house.comes(order.format(raw), 90002, 20)
+    follower.send_signal(signal.SIGTERM)
+    assert follower.wait(timeout=60) == 143
+    assert "Traceback" not in (house.folder / "follow.log").read_text(encoding="utf-8")

@@ -1,0 +1,394 @@
+"""Landings that read only what the binary log names: exact, whatever the log leaves out."""
+
+import contextlib
+import itertools
+import os
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from ingestion.follow import follow
+from landing.mysql.binlog import KeyColumn, Position, read
+from landing.mysql.changes import Log
+from landing.report import LandingReport
+from landing.settings import from_environment
+from tests import SEED
+from tests.conftest import Lane, numbers
+from tests.hazards.reader import read_raw, read_source
+
+LOG = {"INGEST_BINLOG": "true"}
+_TABLES = (
+    "create table parents (id int primary key, code int unique, v int)",
+    "create table children (id int primary key, parent int, code int,"
+    " foreign key (parent) references parents (id) on delete cascade on update cascade,"
+    " foreign key (code) references parents (code) on delete set null on update cascade)",
+    "create table grandchildren (id bigint unsigned primary key, child int,"
+    " foreign key (child) references children (id) on delete cascade)",
+    "create table plain (parent int, line smallint, v varchar(20), primary key (parent, line),"
+    " foreign key (parent) references parents (id))",
+    "create table named (name varchar(20) primary key, v int)",
+    "create table keyless (v int)",
+    "create table old (id int primary key, v int) engine = myisam",
+    "create table other (id int primary key default 7, v int)",
+    f"insert into parents select seq, seq + 1000, seq from {numbers(300)}",
+    f"insert into children select seq, seq, seq + 1000 from {numbers(200)}",
+    f"insert into grandchildren select seq, seq from {numbers(150)}",
+    f"insert into plain select seq + 200, 1, 'a' from {numbers(100)}",
+    f"insert into plain select seq + 200, 2, 'b' from {numbers(100)}",
+    "insert into named values ('a', 1), ('b', 2)",
+    "insert into keyless values (1), (1), (2)",
+    "insert into old values (1, 1), (2, 2)",
+    "insert into other values (1, 1), (2, 2)",
+)
+
+
+@pytest.fixture
+def shop(lane: Lane) -> Lane:
+    """All tables, landed once, and once more by the log."""
+    lane.execute(*_TABLES)
+    assert lane.land(LOG).status == "ok"
+    report = lane.land(LOG)
+    assert report.status == "ok" and report.log_position and not report.log
+    return lane
+
+
+def loaded(report: LandingReport) -> dict[str, int]:
+    """Rows read of each table, where there are any."""
+    assert report.status == "ok", report
+    return {table.source_table: table.loaded for table in report.tables if table.loaded}
+
+
+def assert_equal(lane: Lane) -> None:
+    """By the independent reader, every raw table has MySQL's rows."""
+    source, warehouse = lane.servers.mysql(lane.database), lane.servers.postgres()
+    with source.cursor() as theirs, warehouse.cursor() as ours:
+        theirs.execute("show full tables where table_type = 'BASE TABLE'")
+        for name, _ in theirs.fetchall():
+            expected = read_source(theirs, lane.database, name)
+            raw = read_raw(ours, lane.raw, expected, name)
+            assert raw is not None, name
+            assert sorted(raw.rows, key=repr) == sorted(expected.plain(), key=repr), name
+    source.close()
+    warehouse.close()
+
+
+def test_only_the_rows_that_the_log_names_are_read(shop: Lane) -> None:
+    shop.execute(
+        "update parents set v = v + 1 where id in (210, 220)",
+        "delete from plain where parent = 230 and line = 2",
+        "insert into plain values (240, 3, 'new')",
+        "insert into grandchildren values (18446744073709551615, 1)",
+    )
+    report = shop.land(LOG)
+    assert loaded(report) == {
+        **{"parents": 2, "plain": 1 + 3},  # a key is the first column of it: all lines of 230 and 240
+        "grandchildren": 151,  # its key can be more than the warehouse's bigint: read whole
+        "old": 2,
+    } or loaded(report) == {"parents": 2, "plain": 4, "grandchildren": 151}
+    assert_equal(shop)
+    assert loaded(shop.land(LOG)) in ({}, {"old": 2})
+
+
+BY_STATEMENTS: dict[str, tuple[str, ...]] = {
+    "a table is emptied": ("set foreign_key_checks = 0", "truncate plain"),
+    "a column is added and filled by its default": ("alter table other add column w int not null default 5",),
+    "a table is made anew": ("drop table other", "create table other (id int primary key, v int)"),
+    "two tables change names": ("rename table other to x, named to other, x to named",),
+    "a parent is deleted": ("delete from parents where id = 5",),
+    "a parent gets another key": ("update parents set id = 5000 where id = 6",),
+    "a parent gets another code, which is no key": ("update parents set code = 9000 where id = 7",),
+    "a parent is replaced by itself": ("replace into parents values (8, 1008, 8)",),
+    "an insert leaves the key to its default, and the log leaves it out": (
+        *("set session binlog_row_image = 'MINIMAL'", "insert into other (v) values (70)"),
+    ),
+    "statements are logged instead of rows": (
+        *("set session binlog_format = 'STATEMENT'", "update other set v = v + 1", "insert into named values ('z', 1)"),
+    ),
+    "a table without a key": ("insert into keyless values (2), (3)", "delete from keyless where v = 1 limit 1"),
+    "a table without transactions": ("update old set v = 9 where id = 1",),
+    "keys are swapped": ("update other set id = -id", "update other set id = 3 + id"),
+    "a transaction is rolled back to a point": (
+        *("begin", "update other set v = 50 where id = 1", "savepoint s", "update named set v = 50"),
+        *("rollback to s", "commit"),
+    ),
+    "a transaction is prepared and committed": (
+        *("xa start 'x'", "update other set v = 60 where id = 1", "xa end 'x'", "xa prepare 'x'", "xa commit 'x'"),
+    ),
+    "a table of another database is the parent": (
+        *(
+            "create database {other}",
+            "create table {other}.far (id int primary key)",
+            "insert into {other}.far values (1)",
+        ),
+        "create table near (id int primary key, far int, foreign key (far) references {other}.far (id) on delete cascade)",
+        *("insert into near values (1, 1), (2, 1), (3, null)", "-- land", "delete from {other}.far"),
+    ),
+}
+
+
+@pytest.mark.parametrize("what", BY_STATEMENTS)
+def test_what_the_log_tells_badly_lands_exactly(shop: Lane, what: str) -> None:
+    other = f"{shop.database}_other"
+    parts = "\n".join(BY_STATEMENTS[what]).replace("{other}", other).split("-- land\n")
+    try:
+        for part in parts:
+            shop.execute(*part.strip().split("\n"))
+            assert shop.land(LOG, accept_drift=True).status == "ok"
+        assert_equal(shop)
+        assert shop.land(LOG | {"INGEST_BINLOG": "false"}, full_compare=True).status == "ok"
+    finally:
+        if len(parts) > 1:
+            shop.execute("drop table near", f"drop database {other}")
+
+
+def test_a_transaction_that_is_prepared_in_one_landing_and_committed_in_the_next(shop: Lane) -> None:
+    connection = shop.servers.mysql(shop.database)
+    with connection.cursor() as cursor:
+        for statement in ("xa start 'y'", "update other set v = 61 where id = 1", "xa end 'y'", "xa prepare 'y'"):
+            cursor.execute(statement)
+        assert shop.land(LOG).status == "ok"
+        cursor.execute("xa commit 'y'")
+    connection.close()
+    assert shop.land(LOG).status == "ok"
+    assert_equal(shop)
+
+
+# the proof of a position
+
+
+@contextlib.contextmanager
+def writing(lane: Lane, writers: int, seconds: float) -> Iterator[list[int]]:
+    """Writers of single commits on ``items``, until they have had their time. The list has the commits of each."""
+    commits = [0] * writers
+
+    def write(number: int) -> None:
+        chance, until = random.Random(f"{SEED}/{number}"), time.monotonic() + seconds
+        connection = lane.servers.mysql(lane.database)
+        with connection.cursor() as cursor:
+            while time.monotonic() < until:
+                key = chance.randrange(number, 4000, writers)
+                cursor.execute(
+                    chance.choice(
+                        (
+                            f"insert into items values ({key}, {commits[number]}) on duplicate key update v = v + 1",
+                            f"update items set v = v + 1 where id = {key}",
+                            f"delete from items where id = {key}",
+                        )
+                    )
+                )
+                commits[number] += 1
+        connection.close()
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(writers)]
+    for thread in threads:
+        thread.start()
+    yield commits
+    for thread in threads:
+        thread.join()
+
+
+@pytest.fixture
+def items(lane: Lane) -> Lane:
+    lane.execute(
+        "create table items (id int primary key, v int)", f"insert into items select seq, 0 from {numbers(3000)}"
+    )
+    assert lane.land(LOG).status == "ok"
+    return lane
+
+
+def test_no_commit_before_a_position_is_missing_in_its_snapshot(items: Lane) -> None:
+    """The log tells of a transaction before its rows are visible: four writers, and a reader at the head of the log."""
+    most = 10_000 if os.environ.get("NIGHTLY") else 1500
+    stop, numbers_of = threading.Event(), itertools.count(100_001)
+
+    def write() -> None:
+        connection = items.servers.mysql(items.database)
+        with connection.cursor() as cursor:
+            while not stop.is_set():
+                cursor.execute("insert into items values (%s, 0)", (next(numbers_of),))
+                time.sleep(0.001)
+        connection.close()
+
+    settings = from_environment(items.environment | LOG)
+    connection = items.servers.mysql(items.database)
+    writers = [threading.Thread(target=write) for _ in range(4)]
+    with connection.cursor() as cursor:
+
+        def run(sql: str) -> tuple[tuple[object, ...], ...]:
+            cursor.execute(sql)
+            return tuple(cursor.fetchall())
+
+        log = Log(settings, run, "")
+        log.before_snapshot()
+        since = log.after_snapshot().position
+        for writer in writers:
+            writer.start()
+        seen, looks, floor = 0, 0, 100_000
+        try:
+            while seen < most or looks < 150:
+                log = Log(settings, run, since)
+                log.before_snapshot()
+                run("start transaction with consistent snapshot")
+                visible = {key for (key,) in run(f"select id from items where id > {floor}")}
+                changes = log.after_snapshot()
+                run("rollback")
+                start, end = (Position.parse(text.partition(" ")[2]) for text in (since, changes.position))
+                columns = {(items.database, "items"): KeyColumn(0, False)}
+                for transaction in read(settings.mysql, columns, start, 4_000_000_001):
+                    assert transaction
+                    if end.is_before(transaction.end):
+                        break
+                    keys = transaction.keys.get((items.database, "items")) or set()
+                    assert keys <= visible, f"after {seen} commits and {looks} looks, row {keys} is not in the snapshot"
+                    seen += len(keys)
+                    floor = max(floor, *(key - 1000 for key in keys)) if keys else floor
+                since, looks = changes.position, looks + 1
+        finally:
+            stop.set()
+            for writer in writers:
+                writer.join()
+    connection.close()
+
+
+@pytest.fixture
+def late(items: Lane) -> Iterator[Lane]:
+    """MariaDB waits for a replica that never comes, 600 ms between the log's event and its row: each commit does."""
+    if not items.servers.is_mariadb:
+        pytest.skip("MySQL 5.6 cannot hold a commit between its event and its row")
+    names = ("rpl_semi_sync_master_wait_point", "rpl_semi_sync_master_timeout", "rpl_semi_sync_master_enabled")
+    (before,) = items.source(f"select {', '.join(f'@@global.{name}' for name in names)}")
+    items.execute(
+        f"set global {names[0]} = 'AFTER_SYNC', global {names[1]} = 600, global {names[2]} = 1",
+    )
+    yield items
+    items.execute(
+        f"set global {names[2]} = 0", f"set global {names[0]} = '{before[0]}', global {names[1]} = {before[1]}"
+    )
+
+
+def test_a_commit_that_becomes_visible_late_is_not_missed(late: Lane) -> None:
+    for number in range(3):
+        late.execute("set global rpl_semi_sync_master_enabled = 0", "set global rpl_semi_sync_master_enabled = 1")
+        writer = threading.Thread(target=late.execute, args=(f"update items set v = {number + 100} where id = 5",))
+        writer.start()
+        time.sleep(0.2)  # the event is in the log, and its row is not visible
+        assert late.source("select v from items where id = 5") != [(number + 100,)], (
+            "the server did not hold the commit"
+        )
+        loaded(late.land(LOG))
+        writer.join()
+        loaded(late.land(LOG))
+        assert late.warehouse("select v from {raw}.items where id = 5") == [(number + 100,)]
+
+
+# all rows are read, and the report says why
+
+
+def _another_server(shop: Lane) -> None:
+    shop.warehouse("update {raw}._landing_runs set log_position = 'other' || log_position returning 1")
+    shop.warehouse("update {raw}._landing_state set log_position = 'other' || log_position returning 1")
+
+
+def _no_privilege(shop: Lane) -> None:
+    rights = "replication slave, replication client" + (", slave monitor" if shop.servers.is_mariadb else "")
+    shop.execute(f"revoke {rights} on *.* from {shop.servers.account}")
+
+
+def _purged(shop: Lane) -> None:
+    shop.execute("flush logs", "flush logs")
+    ((file, *_),) = shop.source("show master status")
+    for _ in range(50):  # a file stays while a reader that has just ended still holds it
+        shop.execute(f"purge binary logs to '{file}'")
+        if shop.source("show binary logs")[0][0] == file:
+            return
+        time.sleep(0.1)
+    raise AssertionError(shop.source("show binary logs"))
+
+
+WHY: dict[str, tuple[Callable[[Lane], None], str]] = {
+    "another server": (_another_server, "another MySQL server answers"),
+    "no privilege": (_no_privilege, "GRANT REPLICATION SLAVE"),
+    "purged": (_purged, "binary log"),
+    "a table is altered": (lambda shop: shop.execute("alter table other add column w int"), "ALTER TABLE"),
+}
+
+
+@pytest.mark.parametrize("what", WHY)
+def test_all_rows_are_read_and_the_report_says_why(shop: Lane, what: str) -> None:
+    do, words = WHY[what]
+    try:
+        shop.execute(
+            "update other set v = 77 where id = 1", "set sql_log_bin = 0", "update other set v = 78 where id = 2"
+        )
+        do(shop)
+        report = shop.land(LOG)
+        assert words in report.log and "\n" not in report.log
+        assert loaded(report)["other"] >= 1
+        assert_equal(shop)
+    finally:
+        if what == "no privilege":
+            rights = "replication slave, replication client" + (", slave monitor" if shop.servers.is_mariadb else "")
+            shop.execute(f"grant {rights} on *.* to {shop.servers.account}")
+    report = shop.land(LOG)
+    assert not report.log and loaded(report) in ({}, {"old": 2}), "the next landing goes by the log again"
+
+
+def test_another_hash_key_reads_all_rows(shop: Lane) -> None:
+    hashed = LOG | {"INGEST_HASH_COLUMNS": "plain.v", "INGEST_HASH_KEY": "one"}
+    assert shop.land(hashed, accept_drift=True).status == "ok"
+    shop.execute("update plain set v = 'b' where parent = 201 and line = 1")
+    assert shop.land(hashed | {"INGEST_HASH_KEY": "two"}).status == "ok"
+    ((different,),) = shop.warehouse("select count(distinct v) from {raw}.plain where line = 2 or parent = 201")
+    assert different == 1, "the same text has one hash"
+
+
+def test_rows_that_somebody_took_out_of_the_warehouse_come_back(shop: Lane) -> None:
+    shop.warehouse("delete from {raw}.parents where id < 10 returning 1")
+    shop.land(LOG)
+    assert_equal(shop)
+
+
+def test_a_table_that_is_left_out_for_a_while_is_read_whole_afterwards(shop: Lane) -> None:
+    shop.execute("update other set v = 5")
+    assert shop.land(LOG, include=("plain",)).status == "ok"
+    assert "other" in loaded(shop.land(LOG))
+    assert_equal(shop)
+
+
+# following
+
+
+def test_a_follower_lands_each_commit_soon_and_ends_with_all_of_them(items: Lane) -> None:
+    reports: list[LandingReport] = []
+
+    class Enough(Exception):
+        pass
+
+    def landed(report: LandingReport) -> None:
+        reports.append(report)
+        if done.is_set():
+            raise Enough
+
+    done = threading.Event()
+    settings = from_environment(items.environment | LOG)
+
+    def run() -> None:
+        with contextlib.suppress(Enough):
+            follow(settings, landed)
+
+    follower = threading.Thread(target=run)
+    follower.start()
+    with writing(items, writers=2, seconds=4):
+        pass
+    time.sleep(1)
+    assert_equal(items)
+    done.set()
+    items.execute("insert into items values (100000, 1)")
+    follower.join(10)
+    assert not follower.is_alive()
+    assert len(reports) > 5
+    lags = items.warehouse("select extract(epoch from finished_at - changed_at)::float from {raw}._landing_runs")
+    assert all(0 <= lag < 5 for (lag,) in lags if lag is not None)
