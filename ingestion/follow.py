@@ -25,6 +25,7 @@ from landing.mysql.connection import SourceUnavailable
 from landing.names import quote
 from landing.report import LandingReport
 from landing.settings import Settings
+from landing.steps import reached
 from landing.warehouse.postgres import locked_session
 from landing.warehouse.session import AnotherLanding, Session, WarehouseUnavailable, explain, is_of_the_server
 
@@ -37,16 +38,17 @@ log = logging.getLogger("landing")
 def follow(settings: Settings, landed: Callable[[LandingReport], None]) -> None:
     """Land at once and after each change, until the process is stopped. ``landed`` gets the report of each landing.
 
-    A server that is away is tried again, after a second at first, after a minute at last. Between two landings it
+    A server that is away, or a log that cannot be read any more, is tried again, after a second at first, after a
+    minute at last. Between two landings it
     waits for a build that wants its rows to stand still (``locked_session(settings, "build")``).
 
     Raises:
-        SettingsError: a setting fits nothing, the log cannot be read, or the warehouse is Redshift.
+        SettingsError: a setting fits nothing, the log could never be read, or the warehouse is Redshift.
         AnotherLanding: this database is followed already.
     """
     if settings.warehouse != "postgres":
         raise SettingsError("Following takes Postgres as the warehouse: Redshift is too slow to load every second.")
-    waited = 0.0
+    waited, was_readable = 0.0, False
     while True:
         try:
             at_once = dataclasses.replace(settings, lock_wait=0)
@@ -56,9 +58,9 @@ def follow(settings: Settings, landed: Callable[[LandingReport], None]) -> None:
                     changed_at = watch.next_change()
                     report = _land_between_builds(dataclasses.replace(settings, changed_at=changed_at), copy)
                     if not report.log_position:
-                        raise SettingsError(
-                            f"The binary log cannot be followed: {report.log or 'INGEST_BINLOG=false'}."
-                        )
+                        why = f"The binary log cannot be followed: {report.log or 'INGEST_BINLOG=false'}."
+                        raise SourceUnavailable(why) if was_readable else SettingsError(why)
+                    was_readable = True
                     watch.begin(report.log_position)
                     landed(report)
                     if time.monotonic() > tidied + _TIDIED_EVERY:
@@ -125,8 +127,9 @@ class _Watch:
                 ):
                     self._changed_at = self._changed_at or datetime.datetime.now(datetime.timezone.utc)
                     self._changed.set()
-        except LogUnreadable as error:
-            self._lost = f"The binary log is lost: {error}."
+        except Exception as error:  # whatever it is, the main thread must hear of it, and waits for this one
+            why = str(error) if isinstance(error, LogUnreadable) else type(error).__name__
+            self._lost = f"The binary log is lost: {why}."
             self._changed.set()
 
 
@@ -135,11 +138,13 @@ def copy_directly(session: Session, files: Sequence[RowFile], settings: Settings
     refused: dict[str, str] = {}
     for file in files:
         names = ", ".join(map(quote, file.table.arrival_columns))
+        reached("copying file", file.table.arrival_name)
         try:
             with file.path.open("rb") as rows:
                 session.cursor.copy_expert(
                     f"copy {session.arrival_table(file.table)} ({names}) from stdin (format csv, header)", rows
                 )
+            reached("file sent")
         except psycopg2.Error as error:
             if is_of_the_server(error):
                 raise CopyUnavailable(explain(error, settings)) from None

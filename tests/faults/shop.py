@@ -3,12 +3,17 @@
 import contextlib
 import datetime
 import os
+import random
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+import psycopg2
+import pymysql
 
 from sandbox import home
 from tests.conftest import PROJECT, Lane, numbers
@@ -266,3 +271,106 @@ def _plain(value: Any) -> Any:
     if isinstance(value, datetime.datetime):
         return value.replace(tzinfo=None)
     return value
+
+
+@contextlib.contextmanager
+def writer(shop: Shop, patient: bool = False) -> Iterator[list[int]]:
+    """Orders come, change and go with their lines, one transaction each, as fast as they can.
+
+    ``patient``: a server that is away is waited for, and the rest takes its time.
+    """
+    stop, written, failure = threading.Event(), [0], []
+    choose = random.Random(1)
+
+    def write(connection: Any) -> None:
+        with connection.cursor() as cursor:
+            while not stop.is_set():
+                number = 20_000 + choose.randrange(60)
+                cursor.execute("delete from order_lines where order_id = %s", (number,))
+                cursor.execute("delete from orders where id = %s", (number,))
+                lines = choose.randrange(4)
+                if lines:
+                    price = choose.randrange(100)
+                    cursor.execute("insert into orders values (%s, 1, now(6), %s, %s)", (number, lines, lines * price))
+                    for line in range(lines):
+                        cursor.execute(
+                            "insert into order_lines values (%s, %s, %s, 1, %s)", (number, line, CANARY, price)
+                        )
+                cursor.execute("update customers set credit = %s where id in (1, 2)", (written[0],))
+                connection.commit()
+                written[0] += 1
+                time.sleep(0.01 if patient else 0.001)
+
+    def run() -> None:
+        while not stop.is_set():
+            try:
+                with contextlib.closing(shop.lane.servers.mysql(shop.lane.database, autocommit=False)) as connection:
+                    write(connection)
+            except BaseException as error:
+                if not patient or not isinstance(error, (pymysql.Error, OSError)):
+                    failure.append(error)
+                    return
+                time.sleep(0.1)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield written
+    finally:
+        stop.set()
+        thread.join()
+    assert not failure and written[0], failure
+
+
+@contextlib.contextmanager
+def torn_reads(shop: Shop, patient: bool = False) -> Iterator[list[str]]:
+    """Another thread reads all tables in one transaction, again and again: each state must be one of the source.
+
+    ``patient``: a server that is away is waited for.
+    """
+    stop, torn, reads = threading.Event(), list[str](), [0]
+    counts = f"""
+        select
+            (select count(*) from {shop.lane.raw}.order_lines l
+             where not exists (select from {shop.lane.raw}.orders o where o.id = l.order_id)),
+            (select count(*) from {shop.lane.raw}.orders o
+             where line_count <> (select count(*) from {shop.lane.raw}.order_lines l where l.order_id = o.id)),
+            (select count(*) from {shop.lane.raw}.orders o where id > 9000
+             and total <> (select sum(price) from {shop.lane.raw}.order_lines l where l.order_id = o.id)),
+            (select count(distinct credit) from {shop.lane.raw}.customers where id in (1, 2)) - 1,
+            (select abs(count(*) - 200) from {shop.lane.raw}.customers)
+    """
+
+    def read(connection: Any) -> None:
+        connection.autocommit = False
+        connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
+        with connection.cursor() as cursor:
+            while not stop.is_set():
+                cursor.execute("select")
+                time.sleep(0.01)  # the snapshot is taken, tables are read later
+                cursor.execute(counts)
+                row = cursor.fetchone()
+                reads[0] += 1
+                if any(row):
+                    torn.append(str(row))
+                connection.commit()
+
+    def run() -> None:
+        while not stop.is_set():
+            try:
+                with contextlib.closing(shop.lane.servers.postgres()) as connection:
+                    read(connection)
+            except psycopg2.Error as error:
+                if not patient:
+                    torn.append(str(error))
+                    return
+                time.sleep(0.1)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield torn
+    finally:
+        stop.set()
+        thread.join()
+    assert reads[0] > 10

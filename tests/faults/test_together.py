@@ -3,14 +3,12 @@
 import contextlib
 import random
 import signal
-import threading
 import time
-from collections.abc import Iterator
 
 import pytest
 
 from tests.faults.conftest import Result
-from tests.faults.shop import CANARY, Shop
+from tests.faults.shop import Shop, torn_reads, writer
 from tests.faults.stoppable import Point
 from tests.faults.test_kill_the_loader import COMMIT, IN_A_TABLE, PLANNED, SNAPSHOT, VERIFY
 
@@ -94,94 +92,10 @@ def test_two_users_on_one_machine_do_not_meet(shop: Shop, result: Result) -> Non
     result.healed = "exact"
 
 
-@contextlib.contextmanager
-def _writer(shop: Shop) -> Iterator[list[int]]:
-    """Orders come, change and go with their lines, one transaction each, as fast as they can."""
-    stop, written, failure = threading.Event(), [0], []
-
-    def write() -> None:
-        connection = shop.lane.servers.mysql(shop.lane.database, autocommit=False)
-        choose = random.Random(1)
-        try:
-            with connection.cursor() as cursor:
-                while not stop.is_set():
-                    number = 20_000 + choose.randrange(60)
-                    cursor.execute("delete from order_lines where order_id = %s", (number,))
-                    cursor.execute("delete from orders where id = %s", (number,))
-                    lines = choose.randrange(4)
-                    if lines:
-                        price = choose.randrange(100)
-                        cursor.execute(
-                            "insert into orders values (%s, 1, now(6), %s, %s)", (number, lines, lines * price)
-                        )
-                        for line in range(lines):
-                            cursor.execute(
-                                "insert into order_lines values (%s, %s, %s, 1, %s)", (number, line, CANARY, price)
-                            )
-                    cursor.execute("update customers set credit = %s where id in (1, 2)", (written[0],))
-                    connection.commit()
-                    written[0] += 1
-                    time.sleep(0.001)
-        except BaseException as error:
-            failure.append(error)
-        connection.close()
-
-    thread = threading.Thread(target=write)
-    thread.start()
-    try:
-        yield written
-    finally:
-        stop.set()
-        thread.join()
-    assert not failure and written[0]
-
-
-@contextlib.contextmanager
-def _torn_reads(shop: Shop) -> Iterator[list[str]]:
-    """Another thread reads all tables in one transaction, again and again: each state must be one of the source."""
-    stop, torn, reads = threading.Event(), [], [0]
-    counts = f"""
-        select
-            (select count(*) from {shop.lane.raw}.order_lines l
-             where not exists (select from {shop.lane.raw}.orders o where o.id = l.order_id)),
-            (select count(*) from {shop.lane.raw}.orders o
-             where line_count <> (select count(*) from {shop.lane.raw}.order_lines l where l.order_id = o.id)),
-            (select count(*) from {shop.lane.raw}.orders o where id > 9000
-             and total <> (select sum(price) from {shop.lane.raw}.order_lines l where l.order_id = o.id)),
-            (select count(distinct credit) from {shop.lane.raw}.customers where id in (1, 2)) - 1,
-            (select abs(count(*) - 200) from {shop.lane.raw}.customers)
-    """
-
-    def read() -> None:
-        connection = shop.lane.servers.postgres()
-        connection.autocommit = False
-        connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
-        with connection.cursor() as cursor:
-            while not stop.is_set():
-                cursor.execute("select")
-                time.sleep(0.01)  # the snapshot is taken, tables are read later
-                cursor.execute(counts)
-                row = cursor.fetchone()
-                reads[0] += 1
-                if any(row):
-                    torn.append(str(row))
-                connection.commit()
-        connection.close()
-
-    thread = threading.Thread(target=read)
-    thread.start()
-    try:
-        yield torn
-    finally:
-        stop.set()
-        thread.join()
-    assert reads[0] > 10
-
-
 def test_no_read_is_torn_while_others_write(shop: Shop, result: Result) -> None:
     shop.lane.execute("update customers set credit = 0 where id in (1, 2)")
     shop.land()
-    with _writer(shop) as written, _torn_reads(shop) as torn:
+    with writer(shop) as written, torn_reads(shop) as torn:
         for _ in range(10):
             shop.land()
     assert not torn, torn
@@ -194,7 +108,7 @@ def test_no_read_is_torn_when_landings_are_killed(shop: Shop, result: Result) ->
     shop.lane.execute("update customers set credit = 0 where id in (1, 2)")
     shop.land()
     choose = random.Random(2)
-    with _writer(shop) as written, _torn_reads(shop) as torn:
+    with writer(shop) as written, torn_reads(shop) as torn:
         for _ in range(8):
             landing = shop.start()
             time.sleep(choose.random())

@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from ingestion.follow import follow
+from landing.erased import key_check, subject_hash
 from landing.report import LandingReport
-from landing.settings import from_environment
+from landing.settings import SettingsError, from_environment
 from tests import SEED
-from tests.conftest import Lane, numbers
+from tests.conftest import PROJECT, Lane, numbers
 from tests.hazards.reader import read_raw, read_source
 
 LOG = {"INGEST_BINLOG": "true"}
@@ -325,6 +326,137 @@ def test_a_table_that_is_left_out_for_a_while_is_read_whole_afterwards(shop: Lan
     assert shop.land(LOG, include=("plain",)).status == "ok"
     assert "other" in loaded(shop.land(LOG))
     assert_equal(shop)
+
+
+# what the log does not name
+
+
+@pytest.mark.parametrize("how", ["with --full", "after INGEST_FULL_EVERY_HOURS"])
+@pytest.mark.parametrize("others", [False, True], ids=["alone", "beside rows that are named"])
+def test_rows_that_the_log_does_not_name_are_found_and_reported(shop: Lane, how: str, others: bool) -> None:
+    """Two rows are changed with ``sql_log_bin = 0``."""
+    shop.execute(
+        "set sql_log_bin = 0", "update parents set v = -1 where id = 260", "delete from plain where parent = 250"
+    )
+    if others:
+        shop.execute("update parents set v = -2 where id = 261", "update plain set v = 'named' where parent = 251")
+    loaded(shop.land(LOG))
+    assert shop.warehouse("select v from {raw}.parents where id in (260, 261) order by id") == [
+        (260,),
+        (-2 if others else 261,),
+    ]
+    assert shop.warehouse("select count(*) from {raw}.plain where parent = 250") == [(2,)]
+    if others:  # rows are named in the window of the compare, too
+        shop.execute("update parents set v = -3 where id = 262", "update plain set v = 'too' where parent = 252")
+    full = how == "with --full"
+    report = shop.land(LOG | ({} if full else {"INGEST_FULL_EVERY_HOURS": "0"}), full_compare=full)
+    assert report.status == "ok"
+    notes = {table.source_table: " ".join(table.notes) for table in report.tables if "did not name" in str(table.notes)}
+    assert notes.keys() == {"parents", "plain"}
+    assert notes["parents"].startswith("1 rows differ that the binary log did not name")
+    assert notes["plain"].startswith("2 rows differ that the binary log did not name")
+    assert_equal(shop)
+
+
+# as in any landing
+
+
+def test_values_that_cannot_be_held_fail_a_strict_landing_by_the_log(shop: Lane) -> None:
+    shop.execute("create table dated (id int primary key, day date)", "insert into dated values (1, '2003-01-01')")
+    assert shop.land(LOG).status == "ok"
+    shop.execute("set sql_mode = ''", "insert into dated values (2, '0000-00-00')")
+    for _ in range(2):
+        report = shop.land(LOG, strict=True)
+        assert [table.source_table for table in report.tables if table.status == "failed"] == ["dated"]
+    (table,) = (table for table in shop.land(LOG).tables if table.source_table == "dated")
+    assert (table.status, table.inserted, table.cast_exceptions) == ("landed", 1, 1)
+    assert "dated" not in loaded(shop.land(LOG))
+    shop.execute(
+        "set sql_mode = ''", "update dated set day = '2004-00-00' where id = 1", "delete from dated where id = 2"
+    )
+    assert loaded(shop.land(LOG))["dated"] == 1
+    assert shop.warehouse("select original_text from {raw}._landing_exceptions") == [("2004-00-00",)]
+    report = shop.land(LOG, strict=True)
+    assert [table.source_table for table in report.tables if table.status == "failed"] == ["dated"], "nothing changed"
+
+
+def test_views_land_each_time(shop: Lane) -> None:
+    shop.execute("create view seen as select p.id, p.v, o.v w from parents p join other o on o.id = p.id")
+    views = LOG | {"INGEST_VIEWS": "true"}
+    assert shop.land(views).status == "ok"
+    shop.execute("update other set v = 1000 where id = 2")
+    assert loaded(shop.land(views)).keys() - {"old"} == {"other", "seen"}
+    assert shop.warehouse("select w from {raw}.seen where id = 2") == [(1000,)]
+
+
+def test_columns_that_are_hashed_or_left_out_land_by_the_log(shop: Lane) -> None:
+    settings = LOG | {
+        **{"INGEST_HASH_COLUMNS": "plain.v, named.name", "INGEST_HASH_KEY": "one"},
+        "INGEST_EXCLUDE_COLUMNS": "parents.code",
+    }
+    assert shop.land(settings, accept_drift=True).status == "ok"
+    assert loaded(shop.land(settings)) in ({}, {"old": 2})
+    shop.execute(
+        *("update plain set v = 'b' where parent = 201", "update parents set v = 9 where id = 300"),
+        *("update named set name = 'c' where name = 'a'", "update parents set code = -1 where id = 299"),
+    )
+    found = loaded(shop.land(settings))
+    assert {"parents": 2, "plain": 2, "named": 2}.items() <= found.items()
+    assert shop.warehouse("select count(distinct v) from {raw}.plain where parent = 201 or line = 2") == [(1,)]
+    assert shop.warehouse("select v from {raw}.parents where id = 300") == [(9,)]
+    ((texts,),) = shop.warehouse("select string_agg(name, '') from {raw}.named")
+    assert len(texts) > 40, "hashes, not texts"
+    before = shop.warehouse("select * from {raw}.plain order by parent, line")
+    report = shop.land(settings, full_compare=True)
+    assert not any(table.inserted or table.updated or table.deleted for table in report.tables)
+    assert shop.warehouse("select * from {raw}.plain order by parent, line") == before
+
+
+def test_an_incremental_table_is_read_from_its_change_column(shop: Lane) -> None:
+    """Its own rule holds: rows that the log names and the column does not are found by the weekly compare."""
+    settings = LOG | {"INGEST_INCREMENTAL": "events.at"}
+    shop.execute(
+        "create table events (id int primary key, v int, at datetime)",
+        f"insert into events select seq, 1, '2005-01-01' + interval seq hour from {numbers(200)}",
+    )
+    assert shop.land(settings).status == "ok"
+    shop.execute("update events set v = 2, at = '2005-02-01' where id = 4", "update other set v = 3 where id = 1")
+    report = shop.land(settings)
+    assert loaded(report)["other"] == 1
+    assert shop.warehouse("select v from {raw}.events where id = 4") == [(2,)]
+    shop.execute("update events set v = 3 where id = 5", "delete from events where id = 6")
+    assert shop.land(settings).status == "ok"
+    assert shop.land(settings, full_compare=True).status == "ok"
+    assert_equal(shop)
+    shop.execute("update events set v = 7 where id = 7")
+    assert shop.land(LOG).status == "ok"  # incremental no more: from here on the log names its rows
+    assert_equal(shop)
+
+
+def test_somebody_who_was_erased_stays_away_when_the_log_names_the_row(shop: Lane) -> None:
+    shop.execute(
+        "create table people (id int primary key, name varchar(20), v int)",
+        "insert into people values (1, 'Ann', 1), (2, 'Bea', 2)",
+    )
+    assert shop.land(LOG).status == "ok"
+    schema, key = f"erasure_{shop.database}", "a key of the tests"
+    made = (PROJECT / "privacy" / "erasure.sql").read_text(encoding="utf-8").replace("{{ erasure }}", schema)
+    try:
+        shop.servers.query(
+            made,
+            f"insert into {schema}.suppressions values"
+            f" ('customer', '{subject_hash(key, 'customer', '1')}', '{key_check(key)}')",
+            f"insert into {schema}.erased_columns values ('customer', 'people', 'id', 'name')",
+        )
+        assert shop.land(LOG | {"ERASURE_KEY": key}).status == "ok"
+        assert shop.warehouse("select name from {raw}.people order by id") == [("erased",), ("Bea",)]
+        shop.execute("update people set name = concat(name, ' C.'), v = v + 10")
+        assert loaded(shop.land(LOG | {"ERASURE_KEY": key}))["people"] == 2
+        assert shop.warehouse("select name, v from {raw}.people order by id") == [("erased", 11), ("Bea C.", 12)]
+        with pytest.raises(SettingsError, match="ERASURE_KEY"):
+            shop.land(LOG)
+    finally:
+        shop.servers.query(f"drop schema if exists {schema} cascade")
 
 
 # following
