@@ -179,7 +179,7 @@ class _Walk:
                 try:
                     cursor.execute(statement)
                 except pymysql.Error as error:
-                    if error.args[0] not in (1205, 1213, 1402, 1614, 1397, 1399, 1412, 1451, 1452, 1761, 1834):
+                    if error.args[0] not in (1136, 1205, 1213, 1402, 1614, 1397, 1399, 1412, 1451, 1452, 1761, 1834):
                         raise AssertionError(f"{statement}: {error}") from None
                     if statements[0].startswith("xa "):
                         name = statements[0].removeprefix("xa start ")
