@@ -51,7 +51,7 @@ begin
             union all
             select oid, nspname, nspowner, 'transform' from pg_namespace
             where regexp_replace(nspname, '^next_', '')
-                in ('staging', 'intermediate', 'snapshots', 'seeds', 'marts', 'marts_masked', 'quality')
+                in ('staging', 'intermediate', 'snapshots', 'seeds', 'marts', 'marts_masked', 'quality', 'predictions')
         )
         select 1 as step, owner, format('schema %I', nspname) as thing from wanted where nspowner <> owner::regrole
         union all

@@ -3,17 +3,18 @@
 It runs apart, because Altair lives in an environment of its own. The page puts in the data, width and colours.
 """
 
+import argparse
 import json
 import sys
-
-import altair as alt
-import vl_convert
+from typing import Any
 
 BUNDLE = "window.vegaEmbed = vegaEmbed;"
 
 
-def drawings() -> dict[str, alt.LayerChart | alt.Chart]:
+def drawings() -> dict[str, Any]:
     """Rows of ``first``, ``second``, ``value``, and the value as words. The order of the rows is that of the axes."""
+    import altair as alt
+
     rows = alt.Chart(alt.Data(values=[]))
     tips = [alt.Tooltip("first:N"), alt.Tooltip("second:N"), alt.Tooltip("label:N", title="value")]
     heat = rows.encode(
@@ -38,6 +39,12 @@ def drawings() -> dict[str, alt.LayerChart | alt.Chart]:
 
 
 def main() -> int:
+    argparse.ArgumentParser(
+        prog="python -m serving.dashboards.explore",
+        description="Print the drawings of Explore and their library, as JSON, for `make explore`.",
+    ).parse_args()
+    import vl_convert
+
     specs = {name: drawing.to_dict() for name, drawing in drawings().items()}
     json.dump({"specs": specs, "library": vl_convert.javascript_bundle(BUNDLE)}, sys.stdout)
     return 0
