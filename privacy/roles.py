@@ -1,7 +1,7 @@
 """The warehouse's roles: created, granted and owned as ``roles.sql`` says, as often as it is run.
 
 ingest            makes ``raw_<database>`` and its staging schema, and writes nothing else
-transform         reads raw; makes and writes staging, intermediate, snapshots, seeds, marts, masked marts, quality, scores
+transform         reads raw; makes and writes all that dbt does, from staging to the masked marts, quality and scores
 analyst           reads the masked marts
 pii_reader        reads the marts as they are
 service_embedded  reads one customer's rows of some marts
