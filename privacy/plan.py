@@ -76,7 +76,7 @@ def make(manifest: Mapping[str, Any], raw_schema: str, subject: str) -> ErasureP
     targets += [
         PersonalTable(schema, node.get("identifier") or node["alias"], said[subject], {}, goes=True)
         for node in [*manifest["nodes"].values(), *manifest["sources"].values()]
-        if subject in (said := node["config"].get("meta", {}).get("erase_rows") or {})
+        if subject in (said := node.get("config", {}).get("meta", {}).get("erase_rows") or {})
         for schema in _schemas(node)
     ]
     kept = [

@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -129,6 +130,8 @@ def main() -> int:
     print(f"The dashboards are in {first}, made in {time.monotonic() - started:.1f} s.", flush=True)
     if "explore" not in names:
         print("Explore is left out: `make explore` installs the library that draws it.", flush=True)
+    for number in (signal.SIGINT, signal.SIGTERM):  # also where a shell in the background had it ignored
+        signal.signal(number, signal.default_int_handler)
     while options.follow:
         try:
             time.sleep(look)

@@ -303,6 +303,7 @@ def test_running_totals_are_not_added_up(clone: Clone) -> None:
     }
     assert changed - added_up == {
         "fct_customer_balances",
+        "fct_customer_segments",
         "fct_receivables",
         "metrics_by_month",
         "ml_customer_features",
